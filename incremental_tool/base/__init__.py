@@ -1,0 +1,1 @@
+"""Bytes, digests and files: what every layer above stands on."""

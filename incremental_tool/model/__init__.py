@@ -1,0 +1,1 @@
+"""What builds are made of, as values: never touches the disk."""

@@ -1,0 +1,86 @@
+"""Reasons: why something was missed, refused, fallen back on or thrown away.
+
+Every reason has a stable id (`zir.miss.input-changed`), a sentence and, in the
+statistics, a count. The ids are an interface: scripts grep for them, so an id
+is never reused for another meaning. `REASONS` is the whole catalogue; using an
+id outside it is an error that the tests catch.
+
+Knows nothing of where reasons are counted or shown.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REASONS: dict[str, str] = {
+    # --- refused: the command is run as plain SCons would, nothing is stored
+    "zir.refuse.shell-syntax": "the command uses shell syntax, so its words are not known",
+    "zir.refuse.not-recognised": "the command is not a compile, archive or link that the cache knows",
+    "zir.refuse.unknown-compiler": "the program could not be identified as gcc, clang or as",
+    "zir.refuse.option": "an option makes inputs or outputs that the cache does not follow",
+    "zir.refuse.response-file": "a response file may vanish or change behind the command",
+    "zir.refuse.several-sources": "the command compiles several sources at once",
+    "zir.refuse.no-output": "the command names no output file",
+    "zir.refuse.stdin": "the command reads its source from standard input",
+    "zir.refuse.stdout": "the command writes its result to standard output",
+    "zir.refuse.not-compiling": "the command preprocesses or asks for information only",
+    "zir.refuse.pch": "a precompiled header is made or used",
+    "zir.refuse.modules": "C++ or clang modules are in use",
+    "zir.refuse.profile-use": "the compiler reads a profile",
+    "zir.refuse.save-temps": "the compiler leaves intermediate files behind",
+    "zir.refuse.lto-link": "link-time optimisation reads and writes files of its own",
+    "zir.refuse.time-macro": "an input names __DATE__, __TIME__ or __TIMESTAMP__",
+    "zir.refuse.incbin": "an input includes a binary file through the assembler",
+    "zir.refuse.computed-probe": "an input asks __has_include for a name that macros compute",
+    "zir.refuse.no-depfile": "the compiler wrote no usable list of its inputs",
+    "zir.refuse.unknown-output": "the target is not among the files the command is known to write",
+    "zir.refuse.side-effect": "the target has side effects that the cache does not hold",
+    "zir.refuse.custom-spawn": "SPAWN is not SCons's own, so how commands run is not known",
+    "zir.refuse.custom-shell": "SHELL is not sh, so how commands are read is not known",
+    "zir.refuse.no-context": "the command arrived without its target and environment",
+    "zir.refuse.several-commands": "the action runs more than one command",
+    "zir.refuse.updates-output": "the command changes a file that is already there",
+    "zir.refuse.switched-off": "INCREMENTAL_CACHE is off for this target",
+    "zir.refuse.outside-input": "a declared input cannot be read as a file, folder or value",
+    # --- missed: the command ran and its result was stored
+    "zir.miss.new": "no result is known for this target",
+    "zir.miss.command-changed": "the command is another than at the last build",
+    "zir.miss.environment-changed": "an environment variable is another than at the last build",
+    "zir.miss.toolchain-changed": "the compiler or one of its parts is another than at the last build",
+    "zir.miss.directory-changed": "the output names the working directory, and that is another",
+    "zir.miss.input-changed": "an input changed",
+    "zir.miss.input-appeared": "a file now exists where the compiler looked for one in vain",
+    "zir.miss.input-vanished": "an input is gone",
+    "zir.miss.object-gone": "a stored output was trimmed or lost",
+    "zir.miss.object-corrupt": "a stored output was damaged",
+    "zir.miss.manifest-corrupt": "a stored manifest was damaged",
+    # --- not stored: the command ran and its result was kept, but not remembered
+    "zir.skip.failed": "the command failed",
+    "zir.skip.input-moved": "an input changed while the command ran",
+    "zir.skip.output-missing": "the command did not write all its outputs",
+    "zir.skip.output-too-large": "an output is larger than the cache takes",
+    "zir.skip.store-unwritable": "the cache directory cannot be written",
+    # --- damage and fallback
+    "store.corrupt.object": "a stored object did not match its digest and was set aside",
+    "store.corrupt.manifest": "a stored manifest was damaged and was set aside",
+    "store.corrupt.index": "an index was damaged, foreign or from another version and was left unused",
+    "store.corrupt.journal": "the end of a journal was cut off or damaged and was dropped",
+    "store.unwritable": "the cache directory cannot be written; going on without storing",
+    "store.unreadable": "a cache file cannot be read",
+    "state.locked": "another build holds this project's state; it is read but not written",
+    "hook.failed": "a hook of this tool failed; SCons's own way was used instead",
+    "scons.unsupported": "this SCons offers no place for a hook; the named feature is off",
+}
+
+
+class Reason(NamedTuple):
+    """One reason: an id from `REASONS` and what it is about (a file, an option, a variable)."""
+
+    id: str
+    detail: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The catalogue's sentence, with the detail behind it."""
+        text = REASONS[self.id]
+        return f"{text}: {self.detail}" if self.detail else text

@@ -1,0 +1,1 @@
+"""Where SCons meets the engine: the only package that imports SCons."""

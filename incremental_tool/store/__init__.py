@@ -1,0 +1,1 @@
+"""The caches on disk: memories, never authorities."""
