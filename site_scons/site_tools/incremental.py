@@ -1,0 +1,48 @@
+"""The SCons tool `incremental`: a stub that leads to the installed package.
+
+SCons looks for tools in `site_scons/site_tools`, not among installed packages,
+so a project that says `tools=["default", "incremental"]` carries this file. It
+is called `incremental`, not `incremental_tool`: SCons registers a tool under
+its file's name, and a stub of the package's name would hide the package.
+
+Without the package the build stops with one sentence, because the project asked
+for the tool by name. With `INCREMENTAL=0` the package is not looked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+def generate(env: Any, **kw: Any) -> None:
+    """Set the tool up in `env`."""
+    if not _switched_off():
+        _package().generate(env, **kw)
+
+
+def exists(env: Any) -> bool:
+    """Say whether the tool can work in `env`."""
+    return not _switched_off() and bool(_package().exists(env))
+
+
+def _switched_off() -> bool:
+    return os.environ.get("INCREMENTAL") == "0"
+
+
+def _package() -> Any:
+    """Give the installed package, or stop the build saying how to install it."""
+    try:
+        import incremental_tool
+    except ImportError:
+        # A UserError would add a second line, pointing into this file.
+        from SCons.Errors import StopError
+
+        text = (
+            "the tool 'incremental' needs the Python package scons-incremental: "
+            f"install it with pip for {sys.executable}, "
+            "or set INCREMENTAL=0 to build without it."
+        )
+        raise StopError(text) from None
+    return incremental_tool
