@@ -1,0 +1,89 @@
+"""Split a command line into words exactly as POSIX sh would, or say why not.
+
+The rule: the words returned are the words that `sh -c` would pass on, whatever
+sh is (dash, bash in sh mode, busybox). Text in which a shell would do anything
+but split words and remove quotes is refused by name. That costs a few harmless
+texts (`a~b`, `x{`) and never gives a wrong word.
+
+SCons joins the words of a command with blanks and escapes each with double
+quotes and backslashes; that is the text expected here.
+
+Knows nothing of what the words mean, nor of built-in commands of the shell.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Union
+
+from incremental_tool.model.reason import Reason
+
+# Characters that no shell treats specially anywhere in a word. Bytes outside
+# ASCII go the slow way: str.split() knows blanks that sh does not.
+_PLAIN = r"A-Za-z0-9_@%+=:,./^\]\-"
+_ALL_PLAIN = re.compile(rf"[{_PLAIN} \t]*")
+
+# One word: plain characters, a backslash and any printable character, a double
+# quoted part without expansions, or a single quoted part. Control characters
+# are left out everywhere: shells use some of them inside (bash: 1 and 127).
+_WORD = rf"""(?:
+    [{_PLAIN}\x80-\U0010ffff]+
+  | \\[ -~\t\x80-\U0010ffff]
+  | "(?:[\t !#%-\[\]-_a-~\x80-\U0010ffff]|\\[\t -~\x80-\U0010ffff])*"
+  | '[\t -&(-~\x80-\U0010ffff]*'
+)+"""
+_TOKEN = re.compile(rf"({_WORD})|([^ \t])", re.VERBOSE)
+_PART = re.compile(r"""\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
+# Inside double quotes a backslash quotes these four and is itself otherwise.
+_QUOTED_ESCAPE = re.compile(r'\\([$`"\\])')
+
+# `FOO=bar cc` sets a variable, and so does `FOO+=bar` in some shells.
+_ASSIGNMENT = re.compile(r"[^/\\\"']*=")
+# First words that open a shell construct when they stand unquoted.
+_RESERVED = frozenset(
+    (
+        *("case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function"),
+        *("if", "in", "select", "then", "time", "until", "while", "[[", "]]"),
+    ),
+)
+
+Words = Union["list[str]", Reason]
+
+
+def split_words(text: str) -> Words:
+    """Return the words of a command line, or a `Reason` when only a shell can tell them."""
+    if _ALL_PLAIN.fullmatch(text):
+        words = text.split()
+        if words and ("=" in words[0] or words[0] in _RESERVED):
+            return _check_first(words[0]) or words
+        return words
+    words = []
+    for raw, junk in _TOKEN.findall(text):
+        if junk:
+            return Reason("zir.refuse.shell-syntax", junk if junk.isprintable() else repr(junk))
+        if not words:
+            reason = _check_first(raw)
+            if reason:
+                return reason
+        if "\\" in raw or '"' in raw or "'" in raw:
+            words.append(_PART.sub(_unquote, raw))
+        else:
+            words.append(raw)
+    return words
+
+
+def _check_first(raw: str) -> Reason | None:
+    """Refuse a first word that the shell takes for an assignment or a construct."""
+    if raw in _RESERVED or _ASSIGNMENT.match(raw):
+        return Reason("zir.refuse.shell-syntax", raw)
+    return None
+
+
+def _unquote(part: re.Match[str]) -> str:
+    """Return what stands for one quoted part of a word after quote removal."""
+    escaped, double, single = part.groups()
+    if escaped is not None:
+        return str(escaped)
+    if double is not None:
+        return _QUOTED_ESCAPE.sub(r"\1", double) if "\\" in double else str(double)
+    return str(single)
