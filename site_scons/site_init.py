@@ -14,7 +14,9 @@ def _switch_on_incremental() -> None:
     import os
     import sys
 
-    if os.environ.get("INCREMENTAL") == "0":
+    # As the package understands INCREMENTAL; said again here, for it may be missing.
+    off = ("", "0", "no", "off", "false", "none")
+    if os.environ.get("INCREMENTAL", "1").strip().lower() in off:
         return
     try:
         import incremental_tool

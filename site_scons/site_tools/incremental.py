@@ -15,6 +15,9 @@ import os
 import sys
 from typing import Any
 
+# As the package understands INCREMENTAL; said again here, for it may be missing.
+_OFF = ("", "0", "no", "off", "false", "none")
+
 
 def generate(env: Any, **kw: Any) -> None:
     """Set the tool up in `env`."""
@@ -28,7 +31,7 @@ def exists(env: Any) -> bool:
 
 
 def _switched_off() -> bool:
-    return os.environ.get("INCREMENTAL") == "0"
+    return os.environ.get("INCREMENTAL", "1").strip().lower() in _OFF
 
 
 def _package() -> Any:
