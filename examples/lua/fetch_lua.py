@@ -54,7 +54,11 @@ def fetch() -> str:
             archive = _download(scratch)
             unpacked = os.path.join(scratch, "unpacked")
             _unpack(archive, unpacked)
-            os.rename(unpacked, SOURCES)
+            try:
+                os.rename(unpacked, SOURCES)
+            except OSError:
+                if not os.path.isdir(SOURCES):  # another process may have been faster
+                    raise
     return SOURCES
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import incremental_tool
+from incremental_tool.model.reason import REASONS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -99,3 +100,21 @@ def test_no_file_of_the_drop_in_folder_hides_the_package() -> None:
 
     assert "incremental" in names
     assert incremental_tool.__name__ not in names
+
+
+def test_every_reason_is_documented() -> None:
+    """docs/statistics.md lists every reason with its sentence, and no other."""
+    with open(os.path.join(ROOT, "docs", "statistics.md"), encoding="utf-8") as file:
+        rows = [line.strip("|\n ").split(" | ") for line in file if line.startswith("| `")]
+    documented = {name.strip("`"): text for name, text in rows if "." in name}
+
+    assert documented == REASONS
+
+
+def test_every_refusal_stands_on_the_front_page() -> None:
+    """README.md lists when the tool refuses, complete and in the catalogue's words."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    refusals = {name: said for name, said in REASONS.items() if name.startswith("zir.refuse.")}
+
+    assert [name for name, said in refusals.items() if f"| `{name}` | {said} |" not in text] == []
