@@ -5,8 +5,9 @@
 
 PATH is a checkout of the SCons sources; its tests run against the *installed*
 SCons. Each test that passes plainly runs again with the tool switched on for
-every Environment. A test that then fails, and is not named in
-docs/scons_suite.md, makes the exit status 1.
+every Environment, and once more if it stored anything, so that what it stored is
+restored. A test that then fails, and is not named in docs/scons_suite.md, makes
+the exit status 1.
 
 How it is done, without changing the checkout:
 
@@ -16,11 +17,11 @@ How it is done, without changing the checkout:
 * The switch is one line in `~/.scons/site_scons/site_init.py`, in a home folder
   made for the run. Tests keep their environment variables, so HOME reaches
   every SCons they start.
-* Each test has its own state folder (`INCREMENTAL_DIR`) and its own temporary
-  folder; neither can hide a stale file from the next test.
+* Each test has its own state, store and temporary folders: none can hide a stale
+  file from the next test.
 
 Results are written after every test, so an interrupted run continues where it
-stopped. Knows nothing of how the tool works.
+stopped. Knows nothing of how the tool works; it reads two figures of `stats.json`.
 """
 
 from __future__ import annotations
@@ -125,6 +126,11 @@ LEFT_OUT = (
     *("ninja/*", "PharLap.py"),
 )
 
+COLUMNS = (
+    *("tests", "pass plain", "pass with the tool", "differ", "tool took part"),
+    *("commands stored", "restored"),
+)
+
 STATUS = {0: "passed", 1: "failed", 2: "skipped"}
 OUTPUT_KEPT = 8000  # characters of a failing test's output: the diff it printed is at its end
 
@@ -133,10 +139,12 @@ OUTPUT_KEPT = 8000  # characters of a failing test's output: the diff it printed
 class Outcome:
     """What one test did in one mode."""
 
-    status: str  # passed, failed, skipped, timeout, or "exit N"
+    status: str  # passed, failed, skipped, timeout, "exit N"; "warm ..." in a second run
     seconds: float
     output: str = ""
     active: bool = False  # the tool left state behind, so it took part
+    stored: int = 0  # commands the tool stored, and restored, in all runs of the test
+    restored: int = 0
     package: str = ""  # digest of the package the test ran with
     attempts: int = 1
 
@@ -217,26 +225,38 @@ class Bench:
         return listing.stdout.split()
 
     def run(self, mode: str, test: str) -> Outcome:
-        """Run `test` once in `mode`."""
+        """Run `test` in `mode`; with the tool again, if the first run stored anything."""
         folder = tempfile.mkdtemp(prefix="t", dir=self._folder)
         try:
-            return self._run_in(folder, mode, test)
+            outcome = self._run_in(folder, "1", mode, test)
+            if outcome.status == "passed" and outcome.stored:
+                warm = self._run_in(folder, "2", mode, test)
+                outcome.output = warm.output
+                outcome.restored += warm.restored
+                outcome.stored += warm.stored
+                if warm.status != "passed":
+                    outcome.status = f"warm {warm.status}"
+            return outcome
         finally:
             _remove(folder)
 
-    def _run_in(self, folder: str, mode: str, test: str) -> Outcome:
-        report = os.path.join(folder, "report.xml")
-        state = os.path.join(folder, "state")
-        scratch = os.path.join(folder, "tmp")
+    def _run_in(self, folder: str, turn: str, mode: str, test: str) -> Outcome:
+        report = os.path.join(folder, f"report{turn}.xml")
+        state = os.path.join(folder, f"state{turn}")
+        scratch = os.path.join(folder, f"tmp{turn}")
         os.makedirs(scratch)
         command = [sys.executable, "runtest.py", "--no-faillog", "-k", "-b", self._baseline]
         command += ["-P", sys.executable, "--xml", report, test]
+        env = self._environment(mode)
+        env["TMPDIR"] = scratch
+        env["INCREMENTAL_DIR"] = state
+        env["INCREMENTAL_CACHE_DIR"] = os.path.join(folder, "store")
         start = time.monotonic()
         with open(os.path.join(folder, "output"), "w+b") as output:
             process = subprocess.Popen(
                 command,
                 cwd=self._checkout,
-                env=self._environment(mode, state, scratch),
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -246,11 +266,14 @@ class Bench:
             output.seek(0)
             text = output.read().decode("utf-8", "replace")
         status = _reported_status(report) if in_time else "timeout"
+        figures = _figures(state)
         return Outcome(
             status=status,
             seconds=round(time.monotonic() - start, 1),
             output="" if status == "passed" else text[-OUTPUT_KEPT:],
             active=os.path.isdir(state) and bool(os.listdir(state)),
+            stored=figures.get("stored", 0),
+            restored=figures.get("hits", 0),
             package=package_digest() if mode == "tool" else "",
         )
 
@@ -266,16 +289,14 @@ class Bench:
             return False
         return True
 
-    def _environment(self, mode: str, state: str, scratch: str) -> dict[str, str]:
+    def _environment(self, mode: str) -> dict[str, str]:
         env = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("SCONS", "INCREMENTAL", "PYTHON", "TESTCMD", "PRESERVE"))
         }
         env["HOME"] = os.path.join(self._folder, f"home-{mode}")
-        env["TMPDIR"] = scratch
         env["PYTHONPATH"] = self._packages
-        env["INCREMENTAL_DIR"] = state
         return env
 
 
@@ -303,6 +324,16 @@ def _reported_status(report: str) -> str:
     if found is None:
         return "not run"
     return STATUS.get(int(found.group(1)), f"exit {found.group(1)}")
+
+
+def _figures(state: str) -> dict[str, int]:
+    """Return the counts of all builds a test did with this state folder."""
+    try:
+        with open(os.path.join(state, "stats.json"), encoding="utf-8") as stream:
+            counts: dict[str, int] = json.load(stream)["lifetime"]["counts"]
+    except (OSError, KeyError, ValueError):
+        return {}
+    return counts
 
 
 def package_digest() -> str:
@@ -369,24 +400,27 @@ def summary(results: Results, chosen: dict[str, str], differences: set[str]) -> 
     rows: dict[str, list[int]] = {}
     differing = []
     for test, area in chosen.items():
-        row = rows.setdefault(area, [0, 0, 0, 0, 0])
+        row = rows.setdefault(area, [0] * len(COLUMNS))
         row[0] += 1
         if test not in plain or plain[test].status != "passed":
             continue
         row[1] += 1
         if test in tool:
-            row[2] += tool[test].status == "passed"
-            row[3] += tool[test].status != "passed"
-            row[4] += tool[test].active
-            if tool[test].status != "passed":
+            outcome = tool[test]
+            row[2] += outcome.status == "passed"
+            row[3] += outcome.status != "passed"
+            row[4] += outcome.active
+            row[5] += outcome.stored
+            row[6] += outcome.restored
+            if outcome.status != "passed":
                 differing.append(test)
-    print("\n| area | tests | pass plain | pass with the tool | differ | tool took part |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    total = [0, 0, 0, 0, 0]
+    print("\n| area | " + " | ".join(COLUMNS) + " |")
+    print("| --- |" + " ---: |" * len(COLUMNS))
     for area in (area for area in AREAS if area in rows):
         print("| " + " | ".join([area, *map(str, rows[area])]) + " |")
-        total = [a + b for a, b in zip(total, rows[area])]
-    print("| " + " | ".join(["all", *map(str, total)]) + " |\n")
+    print(
+        "| " + " | ".join(["all", *(str(sum(column)) for column in zip(*rows.values()))]) + " |\n"
+    )
     for test in differing:
         known = " (documented)" if test in differences else ""
         print(f"differs: {test}: {tool[test].status} with the tool{known}")
