@@ -12,5 +12,5 @@ class UserError(Exception):
     """Something the user asked for cannot be done; the text says what to do."""
 
 
-class CorruptRecord(ValueError):
+class CorruptRecord(ValueError):  # noqa: N818 - it names what was found, as FileNotFoundError does
     """Bytes on disk are not what their format says; the catcher goes on without them."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 REASONS: dict[str, str] = {
     # --- refused: the command is run as plain SCons would, nothing is stored
     "zir.refuse.shell-syntax": "the command uses shell syntax, so its words are not known",
-    "zir.refuse.not-recognised": "the command is not a compile, archive or link that the cache knows",
+    "zir.refuse.not-recognised": "the command is no compile, archive or link that the cache knows",
     "zir.refuse.unknown-compiler": "the program could not be identified as gcc, clang or as",
     "zir.refuse.option": "an option makes inputs or outputs that the cache does not follow",
     "zir.refuse.response-file": "a response file may vanish or change behind the command",
@@ -40,13 +40,14 @@ REASONS: dict[str, str] = {
     "zir.refuse.no-context": "the command arrived without its target and environment",
     "zir.refuse.several-commands": "the action runs more than one command",
     "zir.refuse.updates-output": "the command changes a file that is already there",
+    "zir.refuse.directory": "the command runs in another folder than the project's top",
     "zir.refuse.switched-off": "INCREMENTAL_CACHE is off for this target",
     "zir.refuse.outside-input": "a declared input cannot be read as a file, folder or value",
     # --- missed: the command ran and its result was stored
     "zir.miss.new": "no result is known for this target",
     "zir.miss.command-changed": "the command is another than at the last build",
     "zir.miss.environment-changed": "an environment variable is another than at the last build",
-    "zir.miss.toolchain-changed": "the compiler or one of its parts is another than at the last build",
+    "zir.miss.toolchain-changed": "a part of the compiler is another than at the last build",
     "zir.miss.directory-changed": "the output names the working directory, and that is another",
     "zir.miss.input-changed": "an input changed",
     "zir.miss.input-appeared": "a file now exists where the compiler looked for one in vain",
@@ -63,7 +64,7 @@ REASONS: dict[str, str] = {
     # --- damage and fallback
     "store.corrupt.object": "a stored object did not match its digest and was set aside",
     "store.corrupt.manifest": "a stored manifest was damaged and was set aside",
-    "store.corrupt.index": "an index was damaged, foreign or from another version and was left unused",
+    "store.corrupt.index": "an index was damaged, foreign or of another version and is not used",
     "store.corrupt.journal": "the end of a journal was cut off or damaged and was dropped",
     "store.unwritable": "the cache directory cannot be written; going on without storing",
     "store.unreadable": "a cache file cannot be read",

@@ -1,0 +1,91 @@
+"""Write-and-replace, and the lock around a state file.
+
+A file is written under a temporary name in the same folder and renamed over
+the old one: a reader, or a build after `kill -9`, finds the old content or the
+new one, never a part. Nothing is synced to the platter: after a power cut a
+file may be empty or old, which every reader here detects and treats as absent.
+
+Knows nothing of what is written.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from itertools import count
+from typing import Optional
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; one writer at a time is then the user's care
+    fcntl = None  # type: ignore[assignment]  # stands for "no locks here"
+
+_serial = count()
+
+
+def temporary_name(folder: bytes) -> bytes:
+    """Return a name in `folder` that no other thread or process uses now."""
+    name = b".incremental-%d-%d-%d" % (os.getpid(), threading.get_ident(), next(_serial))
+    return os.path.join(folder, name)
+
+
+def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
+    """Create `path` (which must not exist) with `content`. Raises OSError; leaves nothing then.
+
+    The mode is what any new file gets, or exactly `permissions`.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+    fd = os.open(path, flags, 0o666)
+    try:
+        if permissions is not None:
+            os.chmod(fd, permissions)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(fd, view) :]
+    except OSError:
+        os.close(fd)
+        os.unlink(path)
+        raise
+    os.close(fd)
+
+
+def replace_file(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
+    """Put `content` at `path`, whole or not at all; see `write_new`. Raises OSError."""
+    temporary = temporary_name(os.path.dirname(path) or b".")
+    write_new(temporary, content, permissions)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+class FileLock:
+    """An exclusive lock on a file: held until `release`, or until the process ends."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+        self._fd = -1
+
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody has it; never waits. False too where no file can be made."""
+        if self._fd >= 0:
+            return True
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError:
+            return False
+        if fcntl is not None:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(fd)
+                return False
+        self._fd = fd
+        return True
+
+    def release(self) -> None:
+        """Give the lock back; harmless when it is not held."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

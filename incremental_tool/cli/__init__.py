@@ -1,0 +1,75 @@
+"""`incremental-tool`: ask about, check and tidy a project's caches.
+
+    stats      what the last build, and all builds, did and did not do
+    explain    why a target was made again, and what would be different now
+    verify     read every object and manifest, and compare each with its name
+    trim       bring the store within its limits now
+    clean      remove a project's state, and with --store the store too
+    doctor     what this tool finds on this machine
+
+Run it in the folder of the SConstruct (or give --top). Exit status: 0 fine, 1
+something is wrong (verify found damage, the target is unknown), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Optional
+
+from incremental_tool.base.errors import UserError
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    from incremental_tool.cli import explain, maintenance
+    from incremental_tool.engine.settings import settings_for
+
+    commands = {
+        "stats": maintenance.stats,
+        "explain": explain.explain,
+        "verify": maintenance.verify,
+        "trim": maintenance.trim,
+        "clean": maintenance.clean,
+        "doctor": maintenance.doctor,
+    }
+    try:
+        top = os.path.abspath(arguments.top)
+        settings = settings_for(top, os.environ, {})
+        return commands[arguments.command](arguments, settings)
+    except UserError as error:
+        print(f"incremental-tool: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        print(f"incremental-tool: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    from incremental_tool import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="incremental-tool", description="Ask about, check and tidy a project's build caches."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--top", default=".", metavar="FOLDER", help="folder of the SConstruct (default: here)"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    stats = commands.add_parser("stats", help="what builds did and did not do")
+    stats.add_argument("--json", action="store_true", help="all figures, for programs")
+    explain = commands.add_parser("explain", help="why a target was made again")
+    explain.add_argument("target", help="path of the target, from the folder of the SConstruct")
+    explain.add_argument("--inputs", action="store_true", help="list every input with its digest")
+    commands.add_parser("verify", help="compare every stored object with its name")
+    trim = commands.add_parser("trim", help="bring the store within its limits")
+    trim.add_argument("--size", metavar="SIZE", help="limit for this trim, such as 500M")
+    trim.add_argument("--age", metavar="DAYS", help="also remove what was not used for that long")
+    clean = commands.add_parser("clean", help="remove this project's state")
+    clean.add_argument("--store", action="store_true", help="remove the object store, too")
+    commands.add_parser("doctor", help="what this tool finds on this machine")
+    return parser

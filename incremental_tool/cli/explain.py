@@ -1,0 +1,98 @@
+"""`incremental-tool explain TARGET`: why it was made again, and what differs now."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from incremental_tool.base.errors import UserError
+from incremental_tool.engine.multi_level_cache import MultiLevelCache
+from incremental_tool.model.reason import REASONS, Reason
+from incremental_tool.store.zir_cache import compare
+
+if TYPE_CHECKING:
+    import argparse
+
+    from incremental_tool.engine.settings import Settings
+    from incremental_tool.store.action_log import ActionRecord
+
+_TELLING_INPUTS = 5
+
+
+def explain(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print what became of a target at its last build, and what would be different now."""
+    if not os.path.isdir(settings.state_dir):
+        raise UserError(
+            f"there is no {os.fsdecode(settings.state_dir)}: build here with the tool first, "
+            "or give the folder of the SConstruct with --top"
+        )
+    os.chdir(os.path.abspath(arguments.top))
+    cache = MultiLevelCache(settings)
+    target = os.fsencode(os.path.normpath(arguments.target))
+    record = cache.log.last(target)
+    if record is None:
+        print(f"{arguments.target}: no command for it has come to this tool.")
+        print(_nearest(arguments.target, cache))
+        return 1
+    print(f"{arguments.target}: {_what_happened(record)}")
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.when))
+    print(f"  at {when}, the command took {record.milliseconds} ms")
+    manifest = cache.zir.manifest(record.action)
+    if manifest is None:
+        return 0
+    for name, value in manifest.fields:
+        if name == "command":
+            print("  command: " + os.fsdecode(value.replace(b"\0", b" ")))
+    if not manifest.results:
+        return 0
+    newest = manifest.results[0]
+    changes = []
+    for path, digest in newest.inputs():
+        now = cache.files.digest(path)
+        if now != digest:
+            found = now.hex() if now else "gone"
+            changes.append(f"{os.fsdecode(path)} ({digest.hex()} -> {found})")
+    appeared = [os.fsdecode(path) for path in newest.absent if cache.disk.exists(path)]
+    known = any(
+        compare(result, cache.files.digest, cache.disk.exists) is None
+        for result in manifest.results
+    )
+    if not changes and not appeared:
+        print(f"  now: all {len(newest.paths)} inputs are as they were; it would be restored")
+    else:
+        for change in changes[:_TELLING_INPUTS]:
+            print(f"  now: changed {change}")
+        for name in appeared[:_TELLING_INPUTS]:
+            print(f"  now: appeared {name}")
+        left = len(changes) + len(appeared) - 2 * _TELLING_INPUTS
+        if left > 0:
+            print(f"  now: and {left} more")
+        print("  now: " + ("another stored result fits" if known else "it would be made again"))
+    if arguments.inputs:
+        for path, digest in newest.inputs():
+            print(f"  input {digest.hex()} {os.fsdecode(path)}")
+    return 0
+
+
+def _what_happened(record: ActionRecord) -> str:
+    if record.outcome == "hit":
+        return "restored from the cache; its command did not run."
+    if record.outcome not in REASONS:
+        return f"{record.outcome} (from another version of this tool)"
+    said = Reason(record.outcome, record.detail).sentence
+    if record.outcome.startswith("zir.refuse."):
+        return f"made by its command, not cacheable: {said} [{record.outcome}]"
+    if record.outcome.startswith("zir.skip."):
+        return f"made by its command, and not stored: {said} [{record.outcome}]"
+    return f"made by its command: {said} [{record.outcome}]"
+
+
+def _nearest(name: str, cache: MultiLevelCache) -> str:
+    base = os.path.basename(name)
+    similar = [
+        path for path in map(os.fsdecode, cache.log.targets()) if os.path.basename(path) == base
+    ]
+    if similar:
+        return "Known targets of that name: " + ", ".join(similar[:_TELLING_INPUTS])
+    return "scons --debug=explain tells why SCons itself finds a target out of date."

@@ -1,0 +1,346 @@
+"""Run one command through the cache: restore what it would make, or run and remember.
+
+The one way in which this tool executes anything. The order is fixed by the
+races it must survive:
+
+1. look the action up; on a hit put the verified outputs in place and replay
+   what the command said;
+2. otherwise sample the file system's clock, run the command, and find what it
+   read;
+3. an input whose times are not older than that sample may have changed while
+   the command ran: the outputs stay, nothing is stored, and the next build
+   sees the file as changed (SCons has this open as its issue 2701);
+4. store objects, then the manifest, then the log record.
+
+Whatever fails before the command has run leads to the command being run as
+plain SCons runs it; whatever fails after leaves the built files as they are.
+A cache never fails a build.
+
+Knows nothing of SCons: a `Request` says what is to be run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat as stat_module
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import TYPE_CHECKING, Callable, NamedTuple, Union
+
+from incremental_tool.base.digest import digest_of
+from incremental_tool.engine.plan import Found, Plan, Request
+from incremental_tool.model.action import action_digest, difference
+from incremental_tool.model.fingerprint import newest_ns
+from incremental_tool.model.reason import Reason
+from incremental_tool.store.manifest import MAX_STREAM, KnownResult, Output
+from incremental_tool.store.objects import MAX_OBJECT
+from incremental_tool.store.zir_cache import Hit, put_in_place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.engine.planner import Planner
+
+NO_DIGEST = b"\0" * 16
+
+# Select Graphic Rendition and Erase in Line: all that gcc and clang color with.
+_COLORS = re.compile(rb"\x1b\[[0-9;]*[mK]")
+
+
+class _Done(NamedTuple):
+    """A command that was run: its exit status, what it said, and for how long it ran."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    milliseconds: int
+
+
+class CommandCache:
+    """Runs commands for one project; safe to use from several threads."""
+
+    def __init__(self, cache: MultiLevelCache, planner: Planner) -> None:
+        self._cache = cache
+        self._planner = planner
+        self._threads = threading.local()
+
+    def run(self, request: Request, plain: Callable[[], int]) -> int:
+        """Bring the request's targets about; return the command's exit status.
+
+        `plain` runs the command as SCons itself would.
+        """
+        statistics = self._cache.statistics
+        statistics.add("commands")
+        started = time.perf_counter()
+        try:
+            plan = self._planner.plan(request)
+            if isinstance(plan, Reason):
+                return self._refused(request, plan, plain)
+            action = action_digest(plan.fields)
+            found = self._lookup(action, plan)
+            if isinstance(found, Hit):
+                self._restore(request, plan, action, found)
+                statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
+                return 0
+            reason = self._explain(request, action, plan, found)
+        except Exception as error:
+            self._cache.failed("command", error)
+            return self._plainly(request, plain)
+        statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
+        return self._run_and_store(request, plan, action, reason, plain)
+
+    # --- not through the cache ------------------------------------------------
+
+    def _refused(self, request: Request, reason: Reason, plain: Callable[[], int]) -> int:
+        self._cache.statistics.add("refused")
+        self._cache.note(reason, request.targets)
+        status = self._plainly(request, plain)
+        self._log(request, NO_DIGEST, NO_DIGEST, reason, 0)
+        return status
+
+    def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
+        clear(request.removable)
+        try:
+            return plain()
+        finally:
+            for target in request.targets:
+                self._cache.files.forget(target)
+
+    # --- hit ------------------------------------------------------------------
+
+    def _lookup(self, action: bytes, plan: Plan) -> Union[Hit, Reason]:
+        files, disk = self._cache.files, self._cache.disk
+        found = self._cache.zir.lookup(action, len(plan.outputs), files.digest, disk.exists)
+        return found if isinstance(found, Hit) else found.reason
+
+    def _restore(self, request: Request, plan: Plan, action: bytes, hit: Hit) -> None:
+        statistics = self._cache.statistics
+        for path, output, content in zip(plan.outputs, hit.result.outputs, hit.contents):
+            permissions = output.permissions
+            if output.lessened:
+                permissions &= ~self._cache.umask
+            written = put_in_place(path, content, permissions)
+            statistics.add("outputs_restored" if written else "outputs_kept")
+            self._cache.files.forget(path)
+        statistics.add("hits")
+        statistics.add("command_ms_saved", hit.result.milliseconds)
+        self._say(hit.result.stdout, hit.result.stderr, hit.result.colored and not request.terminal)
+        self._log(request, action, result_digest(hit.result), "hit", hit.result.milliseconds)
+
+    # --- miss -----------------------------------------------------------------
+
+    def _explain(self, request: Request, action: bytes, plan: Plan, reason: Reason) -> Reason:
+        if reason.id == "zir.miss.new":
+            last = self._cache.log.last(request.targets[0])
+            if last is not None and last.action not in (action, NO_DIGEST):
+                manifest = self._cache.zir.manifest(last.action)
+                if manifest is not None:
+                    reason = difference(manifest.fields, plan.fields)
+        self._cache.note(reason, request.targets)
+        return reason
+
+    def _run_and_store(
+        self,
+        request: Request,
+        plan: Plan,
+        action: bytes,
+        reason: Reason,
+        plain: Callable[[], int],
+    ) -> int:
+        try:
+            clear(request.removable)
+            began_ns = self._begin(request)
+            done = self._execute(request, plan)
+        except OSError as error:
+            self._cache.failed("execute", error)
+            return self._plainly(request, plain)
+        self._say(done.stdout, done.stderr, strip=False)
+        started = time.perf_counter()
+        for path in [*plan.outputs, *request.targets]:
+            self._cache.files.forget(path)
+        if done.status != 0:
+            self._not_stored(request, action, Reason("zir.skip.failed", f"status {done.status}"))
+            return done.status
+        try:
+            self._store(request, plan, action, reason, done, began_ns)
+        except Exception as error:
+            self._cache.failed("store", error)
+        self._cache.statistics.add("us_store", int((time.perf_counter() - started) * 1e6))
+        return 0
+
+    def _begin(self, request: Request) -> int:
+        """Return the clock's time, after letting it pass what this run has just built."""
+        disk = self._cache.disk
+        now = disk.now_ns()
+        for path in request.built_inputs:
+            try:
+                newest = newest_ns(disk.stat(path))
+            except OSError:
+                continue  # a folder or a vanished file: the command will tell
+            if newest >= now:
+                disk.wait_until_after(newest)
+                now = disk.now_ns()
+        return now
+
+    def _execute(self, request: Request, plan: Plan) -> _Done:
+        argv: Sequence[str] = plan.argv or [request.shell, "-c", request.text]
+        out, err = self._streams()
+        started = time.perf_counter()
+        environment = dict(request.environment)
+        with subprocess.Popen(argv, env=environment, stdout=out, stderr=err) as process:
+            status = process.wait()
+        milliseconds = int((time.perf_counter() - started) * 1000)
+        if status == 0 and plan.after is not None:
+            with subprocess.Popen(
+                plan.after, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as process:
+                process.wait()
+        return _Done(status, _drain(out), _drain(err), milliseconds)
+
+    def _streams(self) -> tuple[int, int]:
+        """Return two files of this thread's, for a command's stdout and stderr."""
+        try:
+            streams: tuple[int, int] = self._threads.streams
+        except AttributeError:
+            streams = self._threads.streams = (_scratch_file(), _scratch_file())
+        return streams
+
+    def _not_stored(self, request: Request, action: bytes, reason: Reason) -> None:
+        self._cache.statistics.add(
+            "refused" if reason.id.startswith("zir.refuse.") else "not_stored"
+        )
+        self._cache.note(reason, request.targets)
+        self._log(request, action, NO_DIGEST, reason, 0)
+
+    def _store(
+        self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
+    ) -> None:
+        found = plan.collect()
+        inputs = found if isinstance(found, Reason) else self._inputs(found, began_ns)
+        if isinstance(inputs, Reason):
+            self._not_stored(request, action, inputs)
+            return
+        if max(len(done.stdout), len(done.stderr)) > MAX_STREAM:
+            self._not_stored(request, action, Reason("zir.skip.output-too-large", "its messages"))
+            return
+        outputs, contents = [], []
+        for path in plan.outputs:
+            taken = self._take(path)
+            if isinstance(taken, Reason):
+                self._not_stored(request, action, taken)
+                return
+            outputs.append(taken[0])
+            contents.append(taken[1])
+        assert isinstance(found, Found)  # noqa: S101 - told to the type checker; see `inputs`
+        result = KnownResult(
+            found.inputs,
+            b"".join(inputs),
+            found.absent,
+            outputs,
+            done.stdout,
+            done.stderr,
+            plan.colored,
+            done.milliseconds,
+        )
+        skipped = self._cache.zir.store(action, plan.fields, result, contents)
+        if skipped is not None:
+            self._not_stored(request, action, skipped)
+            return
+        self._cache.statistics.add("stored")
+        self._log(request, action, result_digest(result), why, done.milliseconds, stored=True)
+
+    def _inputs(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
+        files = self._cache.files
+        digests = []
+        for path in found.inputs:
+            if files.moved_since(path, began_ns):
+                return Reason("zir.skip.input-moved", os.fsdecode(path))
+            digest = files.digest(path)
+            if digest is None:
+                return Reason("zir.skip.input-moved", os.fsdecode(path))
+            digests.append(digest)
+        return digests
+
+    def _take(self, path: bytes) -> Union[tuple[Output, bytes], Reason]:
+        try:
+            status = os.lstat(path)
+            if not stat_module.S_ISREG(status.st_mode):
+                return Reason("zir.skip.output-missing", os.fsdecode(path))
+            if status.st_size > MAX_OBJECT:
+                return Reason("zir.skip.output-too-large", os.fsdecode(path))
+            content = self._cache.disk.read(path)
+        except OSError:
+            return Reason("zir.skip.output-missing", os.fsdecode(path))
+        permissions = status.st_mode & 0o777
+        full = 0o777 if permissions & 0o111 else 0o666
+        lessened = permissions == full & ~self._cache.umask
+        digest = digest_of(content)
+        output = Output(path, full if lessened else permissions, lessened, digest, len(content))
+        return output, content
+
+    # --- telling --------------------------------------------------------------
+
+    def _log(
+        self,
+        request: Request,
+        action: bytes,
+        result: bytes,
+        outcome: Union[str, Reason],
+        milliseconds: int,
+        *,
+        stored: bool = False,
+    ) -> None:
+        self._cache.log_outcome(
+            request.targets, action, result, outcome, milliseconds, stored=stored
+        )
+
+    @staticmethod
+    def _say(stdout: bytes, stderr: bytes, strip: bool) -> None:
+        for stream, said in ((sys.stdout, stdout), (sys.stderr, stderr)):
+            if not said:
+                continue
+            text = _COLORS.sub(b"", said) if strip else said
+            stream.flush()
+            raw = getattr(stream, "buffer", None)
+            if raw is not None:
+                raw.write(text)
+                raw.flush()
+            else:
+                stream.write(text.decode("utf-8", "replace"))
+                stream.flush()
+
+
+def result_digest(result: KnownResult) -> bytes:
+    """Return a digest that names a result: its inputs and its outputs."""
+    return digest_of(result.digests + b"".join(output.digest for output in result.outputs))
+
+
+def clear(paths: Sequence[bytes]) -> None:
+    """Remove targets as SCons does before it builds them. Raises OSError where SCons would."""
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # nothing to remove
+
+
+def _scratch_file() -> int:
+    """Return a descriptor of an empty file without a name."""
+    with tempfile.TemporaryFile(prefix="incremental-") as file:
+        return os.dup(file.fileno())
+
+
+def _drain(fd: int) -> bytes:
+    """Return what was written to a scratch file, and empty it."""
+    size = os.fstat(fd).st_size
+    if not size:
+        return b""
+    content = os.pread(fd, size, 0)
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return content

@@ -1,0 +1,244 @@
+"""Plans for compiling and assembling.
+
+What a compile read comes from the compiler's own dependency output, asked for
+by words that are appended to what is executed, not to what SCons signs. Where
+it looked in vain follows from the include directives in those files and the
+search path (`model.include_search`).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Optional, Union
+
+from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.engine.plan import Found, Plan, Request
+from incremental_tool.model.action import Fields, environment_fields
+from incremental_tool.model.compile_command import (
+    CompileCommand,
+    dependency_query,
+    dependency_words,
+)
+from incremental_tool.model.depfile import parse_depfile
+from incremental_tool.model.include_search import SearchPath, absent_candidates
+from incremental_tool.model.reason import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.engine.toolchain import Toolchain
+    from incremental_tool.model.assembler_command import AssembleCommand
+    from incremental_tool.model.imports import Imports
+
+_PREPROCESSED_WITHOUT_DEPFILE = "assembler"
+
+
+def plan_compile(
+    command: CompileCommand, request: Request, cache: MultiLevelCache
+) -> Union[Plan, Reason]:
+    """Return the plan for one compile by a gcc or clang driver."""
+    toolchain = cache.toolchains.compiler(
+        command.driver, command.probe_words, command.language, request.environment
+    )
+    if isinstance(toolchain, Reason):
+        return toolchain
+    fields: Fields = [
+        ("kind", b"compile"),
+        ("command", command_field(command.words, request.directory)),
+        ("toolchain", toolchain.digest),
+        *environment_fields(request.environment, compiler=True),
+    ]
+    for name in command.identity_files:
+        digest = cache.files.digest(os.fsencode(name))
+        if digest is None:
+            return Reason("zir.refuse.option", f"{name} cannot be read")
+        fields.append((f"file {name}", digest))
+    if command.names_directory or names_project(command.absolute_paths, request.directory):
+        fields.append(("directory", request.directory))
+    depfile = cache.scratch_path("d")
+    extra = dependency_words(command, os.fsdecode(depfile))
+    argv = [*command.launcher, *command.words]
+    after = None
+    if extra is None:
+        after = dependency_query(command, os.fsdecode(depfile))
+    elif extra:
+        argv += extra
+    listing: Optional[bytes] = depfile
+    if extra == ():
+        listing = os.fsencode(command.depfile) if command.depfile else None
+    colored = request.terminal and _may_color(command.words, request)
+    if colored:
+        argv.append("-fdiagnostics-color=always")
+    dated = toolchain.family == "gcc" and "SOURCE_DATE_EPOCH" in request.environment
+    search = search_path(command, request, toolchain)
+
+    def collect() -> Union[Found, Reason]:
+        source = os.fsencode(command.source)
+        if listing is None:
+            inputs = [source]
+        else:
+            read = read_depfile(listing, remove=listing == depfile)
+            if isinstance(read, Reason):
+                return read
+            inputs = read
+        if command.language == _PREPROCESSED_WITHOUT_DEPFILE:
+            return _plain_assembly(source, cache)
+        return examine(inputs, source, command.forced_includes, search, cache, dated=dated)
+
+    return Plan(
+        "compile",
+        fields,
+        [os.fsencode(command.output), *map(os.fsencode, command.extra_outputs)],
+        argv,
+        after,
+        colored,
+        collect,
+    )
+
+
+def plan_assembly(
+    command: AssembleCommand, words: Sequence[str], request: Request, cache: MultiLevelCache
+) -> Union[Plan, Reason]:
+    """Return the plan for one run of the GNU assembler."""
+    toolchain = cache.toolchains.binutil(words[0], request.environment)
+    if isinstance(toolchain, Reason):
+        return toolchain
+    if toolchain.family != "gnu":
+        return Reason("zir.refuse.unknown-compiler", words[0])
+    fields: Fields = [
+        ("kind", b"assemble"),
+        ("command", command_field(words, request.directory)),
+        ("toolchain", toolchain.digest),
+        *environment_fields(request.environment, compiler=True),
+    ]
+    if command.names_directory or names_project(command.absolute_paths, request.directory):
+        fields.append(("directory", request.directory))
+    own = os.fsencode(command.depfile)
+    depfile = own or cache.scratch_path("d")
+    argv = list(words)
+    if not own:
+        argv += ["--MD", os.fsdecode(depfile)]
+
+    def collect() -> Union[Found, Reason]:
+        read = read_depfile(depfile, remove=not own)
+        if isinstance(read, Reason):
+            return read
+        absent: list[bytes] = []
+        folders = [b"", *(os.fsencode(folder) for folder in command.include_dirs)]
+        for path in read:
+            base = os.path.basename(path)
+            for folder in folders:
+                candidate = os.path.join(folder, base)
+                if candidate not in read and not cache.disk.exists(candidate):
+                    absent.append(candidate)
+        return Found(read, absent)
+
+    outputs = [os.fsencode(command.output)]
+    if own:
+        outputs.append(own)
+    return Plan("assemble", fields, outputs, argv, None, False, collect)
+
+
+def command_field(words: Sequence[str], directory: bytes) -> bytes:
+    """Return a command's words as one key field; the project's folder is written `<top>`."""
+    text = b"\0".join(map(os.fsencode, words))
+    return text.replace(directory, b"<top>") if directory in text else text
+
+
+def names_project(paths: Sequence[str], directory: bytes) -> bool:
+    """Tell whether any of a command's absolute paths leads into the project."""
+    if not paths:
+        return False
+    top = os.fsdecode(directory)
+    return any(path == top or path.startswith(top + os.sep) for path in paths)
+
+
+def read_depfile(path: bytes, *, remove: bool) -> Union[list[bytes], Reason]:
+    """Return the inputs that a dependency file lists; removes the file when it is ours."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+        if remove:
+            os.unlink(path)
+        inputs = parse_depfile(content)
+    except (OSError, CorruptRecord) as error:
+        return Reason("zir.refuse.no-depfile", str(error))
+    return inputs or Reason("zir.refuse.no-depfile", "it is empty")
+
+
+def search_path(command: CompileCommand, request: Request, toolchain: Toolchain) -> SearchPath:
+    """Return the folders in which a compile looks for included files, in order."""
+    environment = request.environment
+
+    def listed(name: str) -> list[bytes]:
+        value = environment.get(name)
+        return [os.fsencode(folder or ".") for folder in value.split(os.pathsep)] if value else []
+
+    by_language = "CPLUS_INCLUDE_PATH" if command.language == "c++" else "C_INCLUDE_PATH"
+    return SearchPath(
+        quote=[os.fsencode(folder) for folder in command.quote_dirs],
+        bracket=[*map(os.fsencode, command.bracket_dirs), *listed("CPATH")],
+        system=[
+            *map(os.fsencode, command.system_dirs),
+            *listed(by_language),
+            *toolchain.standard_dirs,
+        ],
+        after=[os.fsencode(folder) for folder in command.after_dirs],
+    )
+
+
+def examine(
+    inputs: list[bytes],
+    source: bytes,
+    forced: Sequence[str],
+    search: SearchPath,
+    cache: MultiLevelCache,
+    *,
+    dated: bool,
+) -> Union[Found, Reason]:
+    """Return a compile's inputs and vain look-ups, or why its result must not be stored."""
+    imports: dict[bytes, Imports] = {}
+    for path in inputs:
+        if path.endswith((b".gch", b".pch")):
+            return Reason("zir.refuse.pch", os.fsdecode(path))
+        found = cache.files.imports(path)
+        if found is None:
+            return Reason("zir.skip.input-moved", os.fsdecode(path))
+        if found.timestamp_macro or (found.time_macro and not dated):
+            return Reason("zir.refuse.time-macro", os.fsdecode(path))
+        if found.incbin:
+            return Reason("zir.refuse.incbin", os.fsdecode(path))
+        if found.computed_probe:
+            return Reason("zir.refuse.computed-probe", os.fsdecode(path))
+        imports[path] = found
+    looked = absent_candidates(
+        imports, set(inputs), source, [os.fsencode(name) for name in forced], search
+    )
+    absent = set(looked.absent)
+    extra: list[bytes] = []
+    for candidates in looked.probes:
+        for candidate in candidates:
+            if cache.disk.exists(candidate):
+                if candidate not in imports and cache.files.digest(candidate) is not None:
+                    extra.append(candidate)
+                break
+            absent.add(candidate)
+    return Found([*inputs, *sorted(set(extra))], sorted(absent))
+
+
+def _plain_assembly(source: bytes, cache: MultiLevelCache) -> Union[Found, Reason]:
+    """Return the input of a `.s` file that a driver assembles: itself, if it names no other."""
+    found = cache.files.imports(source)
+    if found is None:
+        return Reason("zir.skip.input-moved", os.fsdecode(source))
+    if found.incbin or found.names:
+        return Reason("zir.refuse.incbin", os.fsdecode(source))
+    return Found([source], [])
+
+
+def _may_color(words: Sequence[str], request: Request) -> bool:
+    environment = request.environment
+    if environment.get("TERM", "dumb") == "dumb" or "NO_COLOR" in environment:
+        return False
+    return not any("diagnostics-color" in word or "color-diagnostics" in word for word in words)

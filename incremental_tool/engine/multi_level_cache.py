@@ -1,0 +1,248 @@
+"""`MultiLevelCache`: every store of one project, opened and committed as one.
+
+State lies in one folder (`.incremental/`), the shared store in another or in
+its `cache/`. Opening never fails: what cannot be read is empty, what cannot be
+written is reported once. `commit` is called when a build has ended; a build
+that ends otherwise has lost nothing that was finished, because objects,
+manifests and the action log are written as commands finish; only file digests
+and statistics wait for the commit.
+
+Knows nothing of SCons.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+from incremental_tool.base.filesystem import Disk, RealDisk
+from incremental_tool.engine import statistics as figures
+from incremental_tool.engine.statistics import Statistics
+from incremental_tool.engine.toolchain import Toolchains
+from incremental_tool.model.reason import Reason
+from incremental_tool.store.action_log import ActionLog, ActionRecord
+from incremental_tool.store.file_hash_cache import FileHashCache, Signer
+from incremental_tool.store.trim import note_usage
+from incremental_tool.store.zir_cache import ZirCache
+
+if TYPE_CHECKING:
+    from incremental_tool.engine.settings import Settings
+
+Tell = Callable[[str], None]
+
+_IGNORE_ALL = b"# made by scons-incremental: everything here can be deleted at any time\n*\n"
+_CACHE_TAG = (
+    b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# This folder is a cache made by scons-incremental; see https://bford.info/cachedir/\n"
+)
+
+# What a user should hear of once a build; everything else shows in the statistics.
+_WARN = frozenset(
+    {
+        "store.corrupt.object",
+        "store.corrupt.manifest",
+        "store.corrupt.index",
+        "store.corrupt.journal",
+        "store.unwritable",
+        "store.unreadable",
+        "state.locked",
+        "hook.failed",
+        "scons.unsupported",
+    }
+)
+
+
+def tell_stderr(text: str) -> None:
+    """Print one line of this tool's own to stderr."""
+    sys.stderr.write(f"incremental: {text}\n")
+
+
+def current_umask() -> int:
+    """Return the umask. Not safe while other threads make files: ask before they start."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+class MultiLevelCache:
+    """The stores of one project."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        signer: Optional[Signer] = None,
+        signature_name: bytes = b"",
+        disk: Optional[Disk] = None,
+        tell: Tell = tell_stderr,
+    ) -> None:
+        self.settings = settings
+        self.statistics = Statistics()
+        self.umask = current_umask()
+        self._tell = tell
+        self._mutex = threading.Lock()
+        self._state_writable = True
+        self._shown: set[bytes] = set()
+        self._make_folders()
+        state = settings.state_dir
+        self.disk: Disk = disk if disk is not None else RealDisk(state)
+        self.files = FileHashCache(
+            self.disk, os.path.join(state, b"file_hashes.bin"), self.report, signer, signature_name
+        )
+        self.zir = ZirCache(settings.cache_dir, self.report)
+        self.log = ActionLog(os.path.join(state, b"zir_index.bin"), self.report)
+        self.toolchains = Toolchains(
+            os.path.join(state, b"toolchains.bin"), self.report, self.files.digest, self.disk.exists
+        )
+
+    def _make_folders(self) -> None:
+        state, store = self.settings.state_dir, self.settings.cache_dir
+        try:
+            if not os.path.isdir(state):
+                os.makedirs(state, exist_ok=True)
+                with open(os.path.join(state, b".gitignore"), "wb") as file:
+                    file.write(_IGNORE_ALL)
+            os.makedirs(os.path.join(state, b"tmp"), exist_ok=True)
+        except OSError as error:
+            self._state_unwritable(error)
+        try:
+            if not os.path.isdir(store):
+                os.makedirs(store, exist_ok=True)
+                with open(os.path.join(store, b"CACHEDIR.TAG"), "wb") as file:
+                    file.write(_CACHE_TAG)
+        except OSError:
+            pass  # the first store that fails says so
+
+    def _state_unwritable(self, error: OSError) -> None:
+        if self._state_writable:
+            self._state_writable = False
+            self.report(Reason("store.unwritable", error.strerror or str(error)))
+
+    def scratch_path(self, name: str) -> bytes:
+        """Return a path for a temporary file of the present thread's."""
+        folder = os.path.join(self.settings.state_dir, b"tmp")
+        if not self._state_writable:
+            import tempfile
+
+            folder = os.fsencode(tempfile.gettempdir())
+        return os.path.join(
+            folder, b"%d-%d-%s" % (os.getpid(), threading.get_ident(), name.encode())
+        )
+
+    # --- telling --------------------------------------------------------------
+
+    def report(self, reason: Reason) -> None:
+        """Count damage or a fallback; the first of its kind is also printed."""
+        if self.statistics.note(reason) and reason.id in _WARN:
+            self._tell(f"{reason.sentence} [{reason.id}]")
+
+    def note(self, reason: Reason, targets: list[bytes]) -> None:
+        """Count a miss, a refusal or a skipped store; INCREMENTAL_EXPLAIN prints it."""
+        self.statistics.note(reason)
+        if self.settings.explain:
+            name = os.fsdecode(targets[0]) if targets else "(no target)"
+            self._tell(f"{name}: {reason.sentence} [{reason.id}]")
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """Count a failure inside this tool; SCons's own way is used instead."""
+        self.report(Reason("hook.failed", f"{where}: {type(error).__name__}: {error}"))
+
+    def log_outcome(
+        self,
+        targets: list[bytes],
+        action: bytes,
+        result: bytes,
+        outcome: Union[str, Reason],
+        milliseconds: int,
+        *,
+        stored: bool = False,
+    ) -> None:
+        """Append what became of each target to the action log."""
+        name, detail = (
+            (outcome.id, outcome.detail) if isinstance(outcome, Reason) else (outcome, "")
+        )
+        if stored and name == "zir.miss.new":
+            detail = detail or "first build"
+        when = int(time.time())
+        if not self._state_writable:
+            return
+        try:
+            for target in targets:
+                self.log.append(
+                    ActionRecord(target, action, result, name, detail, milliseconds, when)
+                )
+        except OSError as error:
+            self._state_unwritable(error)
+
+    # --- runs -----------------------------------------------------------------
+
+    def begin_run(self) -> None:
+        """Look at every file and toolchain anew from now on."""
+        self.files.begin_run()
+        self.toolchains.begin_run()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return this build's figures."""
+        taken = self.statistics.snapshot()
+        taken["files"] = self.files.statistics.as_dict()
+        taken["counts"]["bytes_written"] = self.zir.objects.bytes_written
+        taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
+        return taken
+
+    def commit(self) -> None:
+        """Save what was learned, and keep the store within its limits. Never raises OSError."""
+        taken = self.snapshot()
+        if self._state_writable:
+            try:
+                self.files.settle()
+                self.files.save()
+                self.toolchains.save()
+                self.log.commit()
+                figures.save(os.path.join(self.settings.state_dir, b"stats.json"), taken)
+            except OSError as error:
+                self._state_unwritable(error)
+        if self.zir.writable and self.zir.objects.bytes_written:
+            note_usage(
+                self.settings.cache_dir,
+                self.zir.objects.bytes_written,
+                self.settings.cache_size,
+                self.settings.cache_age_days,
+                self.report,
+            )
+        self._show(taken)
+
+    def _show(self, taken: dict[str, Any]) -> None:
+        wish = self.settings.stats
+        if wish == "json":
+            import json
+
+            sys.stdout.write(json.dumps(taken, sort_keys=True) + "\n")
+        elif wish not in ("", "0", "no", "off", "false"):
+            sys.stdout.write(figures.render(taken, "Build statistics") + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Let another build write this project's state."""
+        self.log.close()
+
+
+def clean(settings: Settings, *, store: bool) -> None:
+    """Remove a project's state, and its store too when asked. Raises OSError."""
+    folders = [settings.state_dir]
+    if store:
+        folders.append(settings.cache_dir)
+    for folder in folders:
+        if not os.path.isdir(folder):
+            continue
+        inside = settings.cache_dir.startswith(settings.state_dir + b"/")
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if folder == settings.state_dir and inside and not store and path == settings.cache_dir:
+                continue
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)

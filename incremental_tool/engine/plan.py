@@ -1,0 +1,75 @@
+"""A plan: how one command is run through the cache.
+
+`engine.planner` makes plans from commands; `engine.command_cache` carries them
+out. A plan names the described key, the outputs, what is executed on a miss and
+how the inputs are found afterwards. Plans are values: making one runs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+
+from incremental_tool.model.reason import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from incremental_tool.model.action import Fields
+
+
+class Found(NamedTuple):
+    """What a command read, and where it looked in vain; paths as the command uses them."""
+
+    inputs: list[bytes]
+    absent: list[bytes]
+
+
+Collect = Callable[[], Union[Found, Reason]]
+
+
+class Plan(NamedTuple):
+    """How to run one command through the cache.
+
+    `argv` is executed on a miss; where it is None the command's text goes to the shell as SCons
+    would pass it. `colored` says that `argv` asks for colors because a terminal shows them.
+    `after` is run behind a successful `argv` (a separate dependency query).
+    """
+
+    kind: str
+    fields: Fields
+    outputs: list[bytes]
+    argv: Optional[Sequence[str]]
+    after: Optional[Sequence[str]]
+    colored: bool
+    collect: Collect
+
+
+class Declared(NamedTuple):
+    """What a command reads by the user's word: files by path, other dependencies by value."""
+
+    files: list[bytes]
+    values: list[tuple[str, bytes]]
+
+
+class Request(NamedTuple):
+    """One command as SCons hands it over.
+
+    Paths are relative to the project's top; `directory` is the working directory, absolute.
+    `removable` are targets that SCons would have removed before now. `built_inputs` are
+    dependencies that this run has built. `declared` finds every declared dependency, for commands
+    whose inputs are what the user says. `refusal` is why SCons's side cannot vouch for the rest.
+    `terminal` says that messages go to a terminal.
+    """
+
+    text: str
+    shell: str
+    environment: Mapping[str, str]
+    targets: list[bytes]
+    side_effects: list[bytes]
+    removable: list[bytes]
+    built_inputs: list[bytes]
+    directory: bytes
+    mode: str
+    declared: Callable[[], Union[Declared, Reason]]
+    refusal: Optional[Reason]
+    terminal: bool

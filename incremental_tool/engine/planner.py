@@ -1,0 +1,130 @@
+"""The planner: what kind of command this is, and the plan to run it by.
+
+Tries, in this order, what the user declared, a compile, an assembly, an archive
+and a link. Each kind has its own key fields, its own way to learn what was
+read, and its own refusals; whatever fits none is refused by name and runs as
+plain SCons runs it.
+
+A key never contains an absolute path into the project unless the outputs could
+contain it too: then the working directory is a field of its own, and two
+checkouts do not share that result.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Union
+
+from incremental_tool.engine.compile_plan import plan_assembly, plan_compile
+from incremental_tool.engine.link_plan import plan_archive, plan_link
+from incremental_tool.engine.plan import Declared, Found, Plan, Request
+from incremental_tool.model.action import Fields, environment_fields
+from incremental_tool.model.archive_command import parse_archive
+from incremental_tool.model.assembler_command import parse_assemble
+from incremental_tool.model.command_line import split_words
+from incremental_tool.model.compile_command import parse_compile
+from incremental_tool.model.link_command import parse_link
+from incremental_tool.model.reason import Reason
+
+if TYPE_CHECKING:
+    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+
+_SHELLS = frozenset({"sh", "/bin/sh", "bash", "/bin/bash", "/usr/bin/bash", "dash", "/bin/dash"})
+
+
+class Planner:
+    """Makes plans for the commands of one project."""
+
+    def __init__(self, cache: MultiLevelCache, top: bytes) -> None:
+        self._cache = cache
+        self._top = top
+
+    def plan(self, request: Request) -> Union[Plan, Reason]:
+        """Return how to run a command through the cache, or why it cannot be."""
+        if request.refusal is not None:
+            return request.refusal
+        if request.mode == "off":
+            return Reason("zir.refuse.switched-off")
+        if request.shell not in _SHELLS:
+            return Reason("zir.refuse.custom-shell", request.shell)
+        if request.directory != self._top:
+            return Reason("zir.refuse.directory", os.fsdecode(request.directory))
+        words = split_words(request.text)
+        plan = self._recognised(words, request)
+        if isinstance(plan, Reason):
+            if request.mode != "declared":
+                return plan
+            plan = self._declared(words, request)
+            if isinstance(plan, Reason):
+                return plan
+        outputs = set(map(_plain_path, plan.outputs))
+        for path in request.targets:
+            if _plain_path(path) not in outputs:
+                return Reason("zir.refuse.unknown-output", os.fsdecode(path))
+        for path in request.side_effects:
+            if _plain_path(path) not in outputs:
+                return Reason("zir.refuse.side-effect", os.fsdecode(path))
+        return plan
+
+    def _recognised(self, words: Union[list[str], Reason], request: Request) -> Union[Plan, Reason]:
+        if isinstance(words, Reason):
+            return words
+        if not words:
+            return Reason("zir.refuse.not-recognised", "an empty command")
+        directory = os.fsdecode(request.directory)
+        compiling = parse_compile(words, directory)
+        if not isinstance(compiling, Reason):
+            return plan_compile(compiling, request, self._cache)
+        assembling = parse_assemble(words)
+        if not isinstance(assembling, Reason):
+            return plan_assembly(assembling, words, request, self._cache)
+        archiving = parse_archive(words)
+        if not isinstance(archiving, Reason):
+            return plan_archive(archiving, words, request, self._cache)
+        linking = parse_link(words, directory)
+        if not isinstance(linking, Reason):
+            return plan_link(linking, words, request, self._cache)
+        return _most_telling([compiling, assembling, archiving, linking])
+
+    def _declared(self, words: Union[list[str], Reason], request: Request) -> Union[Plan, Reason]:
+        declared = request.declared()
+        if isinstance(declared, Reason):
+            return declared
+        assert isinstance(declared, Declared)  # noqa: S101 - narrows a Union for the type checker
+        fields: Fields = [
+            ("kind", b"declared"),
+            ("command", os.fsencode(request.text)),
+            ("inputs", b"\0".join(declared.files)),
+            ("outputs", b"\0".join(request.targets)),
+            *environment_fields(request.environment, compiler=False),
+            *declared.values,
+        ]
+        if not isinstance(words, Reason):
+            # The program itself, where it is one: SCons names it as a dependency, too, but only
+            # if IMPLICIT_COMMAND_DEPENDENCIES is on.
+            program = self._cache.toolchains.program(words[0], request.environment)
+            if not isinstance(program, Reason):
+                fields.append(("toolchain", program.digest))
+        if self._top in os.fsencode(request.text):
+            fields.append(("directory", request.directory))
+        return Plan(
+            kind="declared",
+            fields=fields,
+            outputs=request.targets,
+            argv=None,
+            after=None,
+            colored=False,
+            collect=lambda: Found(declared.files, []),
+        )
+
+
+def _plain_path(path: bytes) -> bytes:
+    return os.path.normpath(path)
+
+
+def _most_telling(reasons: list[Reason]) -> Reason:
+    """Return the reason that says most: the first kind that recognised its own command."""
+    for reason in reasons:
+        if reason.id != "zir.refuse.not-recognised":
+            return reason
+    return reasons[0]

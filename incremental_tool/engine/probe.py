@@ -1,0 +1,204 @@
+"""Ask a compiler driver what it resolves to: its parts, its search paths, its libraries.
+
+Watching the driver alone is not enough: it calls cc1, as, collect2, reads specs
+and plugins and is linked with libraries that do the work (clang's code
+generator is in libLLVM). This module finds those files; `engine.toolchain`
+hashes and remembers them.
+
+Only options that print are used, with the execution environment that the
+build's commands get. Each process is bounded in time; whatever fails leaves the
+toolchain unidentified, and then nothing is cached.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat as stat_module
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+TIMEOUT_SECONDS = 20
+
+_GCC_VERSION = re.compile(rb"^gcc version .*$", re.MULTILINE)
+_CLANG_VERSION = re.compile(rb"^.*clang version .*$", re.MULTILINE)
+_TARGET = re.compile(rb"^Target: .*$", re.MULTILINE)
+_NONEXISTENT = re.compile(rb'ignoring nonexistent directory "([^"\n]+)"')
+_SEARCH = re.compile(rb"#include <\.\.\.> search starts here:\n((?: .*\n)*)End of search list")
+_COMPILER = re.compile(rb'^\s*"?([^"\n]*?/(?:cc1(?:plus)?|clang[^/"\s]*))"?\s.*$', re.MULTILINE)
+_DIRECTORY_OPTION = re.compile(rb"-f(?:debug|coverage)-compilation-dir=\S+")
+_LIBRARY = re.compile(rb"(?:=>\s*|^\s*)(/\S+)\s+\(0x", re.MULTILINE)
+
+
+class Probed(NamedTuple):
+    """What a driver resolves to, before anything is hashed.
+
+    `parts` are (role, path) of files that decide what the driver makes; `absent` are paths at
+    which a file would be used instead of one of them; `standard_dirs` are the include directories
+    behind the user's own, existing or not.
+    """
+
+    family: str
+    version: bytes
+    parts: list[tuple[str, bytes]]
+    absent: list[bytes]
+    standard_dirs: list[bytes]
+    library_dirs: list[bytes]
+    link_depfile: bool
+
+
+def find_program(name: str, path: str) -> Optional[bytes]:
+    """Return the file that a shell with that PATH would run for `name`, or None."""
+    if os.sep in name:
+        return os.fsencode(name) if _is_program(name) else None
+    for folder in path.split(os.pathsep):
+        candidate = os.path.join(folder or ".", name)
+        if _is_program(candidate):
+            return os.fsencode(candidate)
+    return None
+
+
+def _is_program(path: str) -> bool:
+    try:
+        return stat_module.S_ISREG(os.stat(path).st_mode) and os.access(path, os.X_OK)
+    except (OSError, ValueError):
+        return False
+
+
+def is_script(path: bytes) -> bool:
+    """Tell whether a program is a script: what it does cannot be told from its own content."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return True
+
+
+def ask(words: Sequence[str], environment: Mapping[str, str]) -> Optional[bytes]:
+    """Run a printing command; return its stdout and stderr as one, or None when it fails."""
+    plain = {**environment, "LC_ALL": "C"}
+    plain.pop("LANGUAGE", None)
+    try:
+        done = subprocess.run(
+            words,
+            env=plain,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def libraries_of(program: bytes, environment: Mapping[str, str]) -> list[bytes]:
+    """Return the shared libraries that a program is linked with, as the loader finds them."""
+    said = ask(["ldd", os.fsdecode(program)], environment)
+    return sorted(set(_LIBRARY.findall(said))) if said else []
+
+
+def probe_driver(
+    driver: bytes,
+    probe_words: Sequence[str],
+    language: str,
+    environment: Mapping[str, str],
+    linking: bool,
+) -> Optional[Probed]:
+    """Identify a gcc or clang driver for one language (or for linking). None: it is neither."""
+    start = [os.fsdecode(driver), *probe_words]
+    said = ask([*start, "-v", "-E", "-x", language, os.devnull, "-o", os.devnull], environment)
+    if said is None:
+        return None
+    versions = _GCC_VERSION.findall(said) or _CLANG_VERSION.findall(said)
+    compilers = _COMPILER.findall(said)
+    if not versions or not compilers:
+        return None
+    family = "gcc" if versions[0].startswith(b"gcc version") else "clang"
+    roots = ask([*start, "-print-search-dirs"], environment)
+    if roots is None:
+        return None
+    program_dirs, library_dirs = _colon_list(roots, b"programs"), _colon_list(roots, b"libraries")
+    parts: list[tuple[str, bytes]] = [("driver", driver), ("compiler", compilers[0])]
+    absent: list[bytes] = []
+    tools = ["as"] if not linking else ["collect2", "ld", "lto-wrapper"]
+    for tool in tools:
+        found = ask([*start, f"-print-prog-name={tool}"], environment)
+        if found is None:
+            return None
+        name = found.strip()
+        path = find_program(os.fsdecode(name), environment.get("PATH", ""))
+        if path is not None:
+            parts.append((tool, path))
+            searched = [*program_dirs, *_dirs(environment.get("PATH", ""))]
+            absent += _before(searched, tool.encode(), path)
+    absent += _before(program_dirs, os.path.basename(compilers[0]), compilers[0])
+    specs = (ask([*start, "-print-file-name=specs"], environment) or b"specs").strip()
+    if os.path.isabs(specs):
+        parts.append(("specs", specs))
+    elif family == "gcc":
+        absent += [os.path.join(folder, b"specs") for folder in library_dirs]
+    for program in [driver, compilers[0]] if family == "gcc" else [compilers[0]]:
+        parts += [("library", path) for path in libraries_of(program, environment)]
+    version = b"\n".join([versions[0], *_TARGET.findall(said)[:1]])
+    if any("native" in word for word in probe_words):
+        # What -march=native stands for here: the expanded options of the compiler proper.
+        line = next(m.group(0) for m in _COMPILER.finditer(said))
+        version += b"\n" + _DIRECTORY_OPTION.sub(b"", line)
+    standard = _SEARCH.search(said)
+    search = [line.strip() for line in standard.group(1).splitlines()] if standard else []
+    helps = ask([*start, "-Wl,--help"], environment) if linking else None
+    return Probed(
+        family,
+        version,
+        parts,
+        sorted(set(absent)),
+        [*_NONEXISTENT.findall(said), *search],
+        library_dirs,
+        b"--dependency-file" in (helps or b""),
+    )
+
+
+def probe_binutil(program: bytes, environment: Mapping[str, str]) -> Optional[Probed]:
+    """Identify `as`, `ar` or `ranlib` of GNU binutils or LLVM. None: it is neither."""
+    said = ask([os.fsdecode(program), "--version"], environment)
+    if said is None:
+        return None
+    version = said.split(b"\n", 1)[0]
+    if version.startswith(b"GNU "):
+        family = "gnu"
+    elif b"LLVM" in said:
+        family = "llvm"
+    else:
+        return None
+    parts = [("program", program)]
+    parts += [("library", path) for path in libraries_of(program, environment)]
+    return Probed(family, version, parts, [], [], [], link_depfile=False)
+
+
+def _colon_list(said: bytes, name: bytes) -> list[bytes]:
+    for line in said.splitlines():
+        if line.startswith(name + b": ="):
+            return line[len(name) + 3 :].split(b":")
+    return []
+
+
+def _dirs(path: str) -> list[bytes]:
+    return [os.fsencode(folder or ".") for folder in path.split(os.pathsep)]
+
+
+def _before(folders: Iterable[bytes], name: bytes, found: bytes) -> list[bytes]:
+    """Return the places searched before `found`; none when it was found in none of them."""
+    target = os.path.realpath(found)
+    earlier: list[bytes] = []
+    for folder in folders:
+        candidate = os.path.join(folder, name)
+        if os.path.realpath(candidate) == target:
+            return earlier
+        if not os.path.lexists(candidate):
+            earlier.append(candidate)
+    return []

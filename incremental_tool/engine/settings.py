@@ -1,0 +1,103 @@
+"""Settings: what environment variables and construction variables say.
+
+An environment variable wins over the construction variable of the same name,
+so that a CI job can redirect a project's cache without an edit. A value that
+cannot be understood is a `UserError` that names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from incremental_tool.base.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_SIZE = 5 << 30
+"""Bytes: ccache's default, and about 100,000 debug objects."""
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_MAX_DAYS = 1_000_000
+_FALSE = frozenset({"", "0", "no", "off", "false", "none"})
+
+NAMES = (
+    "INCREMENTAL",
+    "INCREMENTAL_CACHE",
+    "INCREMENTAL_CACHE_AGE",
+    "INCREMENTAL_CACHE_DIR",
+    "INCREMENTAL_CACHE_SIZE",
+    "INCREMENTAL_DIR",
+    "INCREMENTAL_EXPLAIN",
+    "INCREMENTAL_STATS",
+)
+
+
+class Settings(NamedTuple):
+    """Where state and store lie, how large the store may grow, and what is told."""
+
+    state_dir: bytes
+    cache_dir: bytes
+    cache_size: int
+    cache_age_days: float
+    stats: str
+    explain: bool
+
+
+def is_on(value: Any) -> bool:
+    """Tell whether a switch's value means on: anything but 0, no, off, false, none or nothing."""
+    return str(value).strip().lower() not in _FALSE
+
+
+def switched_off(environment: Mapping[str, str]) -> bool:
+    """Tell whether `INCREMENTAL=0` (or no, off, false) turns the tool off as a whole."""
+    return not is_on(environment.get("INCREMENTAL", "1"))
+
+
+def parse_size(text: str, name: str) -> int:
+    """Return a number of bytes from "5G", "500 MB", "1000000". Raises UserError."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UserError(f"{name}={text!r} is not a size; write for example 5G or 500M")
+    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
+
+
+def parse_days(text: str, name: str) -> float:
+    """Return a number of days; 0 means no limit. Raises UserError."""
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days < _MAX_DAYS:
+        raise UserError(f"{name}={text!r} is not a number of days")
+    return days
+
+
+def settings_for(
+    top: str, environment: Mapping[str, str], construction: Mapping[str, Any]
+) -> Settings:
+    """Return the settings of the project whose SConstruct lies in `top`. Raises UserError."""
+
+    def value(name: str, default: str) -> str:
+        text = environment.get(name)
+        if text is None:
+            chosen = construction.get(name)
+            text = default if chosen is None else str(chosen)
+        return text
+
+    def folder(name: str, default: str) -> bytes:
+        path = os.path.expanduser(value(name, "") or default)
+        return os.fsencode(os.path.join(top, path))
+
+    state = folder("INCREMENTAL_DIR", ".incremental")
+    return Settings(
+        state,
+        folder("INCREMENTAL_CACHE_DIR", os.path.join(os.fsdecode(state), "cache")),
+        parse_size(value("INCREMENTAL_CACHE_SIZE", str(DEFAULT_SIZE)), "INCREMENTAL_CACHE_SIZE"),
+        parse_days(value("INCREMENTAL_CACHE_AGE", "0"), "INCREMENTAL_CACHE_AGE"),
+        value("INCREMENTAL_STATS", "0").strip().lower(),
+        is_on(value("INCREMENTAL_EXPLAIN", "0")),
+    )

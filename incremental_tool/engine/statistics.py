@@ -1,0 +1,132 @@
+"""What was done and what was not, as counts: one build's and all builds'.
+
+Every command that reaches the tool ends as exactly one of: hit, stored, refused
+(run as plain SCons would), or run without being stored. Every miss, refusal,
+fallback and damage is counted once under its reason's id.
+
+Format of `stats.json`: {"version": 1, "last": {...}, "lifetime": {...}} with the
+figures of `snapshot`. A damaged or foreign file counts as absent.
+
+Knows nothing of how figures come about.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import Counter
+from typing import Any
+
+from incremental_tool.base.atomic import replace_file
+from incremental_tool.model.reason import REASONS, Reason
+
+VERSION = 1
+
+
+class Statistics:
+    """Counts of one process; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self.counts: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.warned: set[str] = set()
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Add to a figure."""
+        with self._mutex:
+            self.counts[name] += amount
+
+    def note(self, reason: Reason) -> bool:
+        """Count a reason; returns True the first time that its id is seen."""
+        with self._mutex:
+            self.reasons[reason.id] += 1
+            first = reason.id not in self.warned
+            self.warned.add(reason.id)
+        return first
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all figures."""
+        with self._mutex:
+            return {"counts": dict(self.counts), "reasons": dict(self.reasons)}
+
+
+def load(path: bytes) -> dict[str, Any]:
+    """Return the file's figures; empty ones when it is absent, damaged or foreign."""
+    empty: dict[str, Any] = {"version": VERSION, "last": {}, "lifetime": {}}
+    try:
+        with open(path, "rb") as file:
+            figures = json.loads(file.read(1 << 20))
+    except (OSError, ValueError, RecursionError):
+        return empty
+    if not isinstance(figures, dict) or figures.get("version") != VERSION:
+        return empty
+    for part in ("last", "lifetime"):
+        if not isinstance(figures.get(part), dict):
+            return empty
+    return figures
+
+
+def save(path: bytes, last: dict[str, Any]) -> None:
+    """Write one build's figures, and add them to all builds'. Raises OSError."""
+    lifetime = load(path)["lifetime"]
+    for group in ("counts", "reasons"):
+        known = lifetime.get(group)
+        total = Counter(
+            {k: v for k, v in known.items() if isinstance(v, int)}
+            if isinstance(known, dict)
+            else {}
+        )
+        total.update(last.get(group, {}))
+        lifetime[group] = dict(total)
+    builds = lifetime.get("builds", 0)
+    lifetime["builds"] = (builds if isinstance(builds, int) else 0) + 1
+    text = json.dumps({"version": VERSION, "last": last, "lifetime": lifetime}, indent=1)
+    replace_file(path, os.fsencode(text + "\n"))
+
+
+def render(figures: dict[str, Any], title: str) -> str:
+    """Return one build's figures as the block that people read."""
+    counts: dict[str, Any] = figures.get("counts", {})
+    reasons: dict[str, Any] = figures.get("reasons", {})
+    files: dict[str, Any] = figures.get("files", {})
+
+    def count(name: str) -> int:
+        value = counts.get(name, 0)
+        return int(value) if isinstance(value, (int, float)) else 0
+
+    def seconds(name: str) -> str:
+        return f"{float(files.get(name, 0)):.3f} s"
+
+    total = count("commands")
+    lines = [f"=== {title} ==="]
+    lines.append(
+        f"commands:   {total} total, {count('hits')} restored, {count('stored')} run and stored, "
+        f"{count('not_stored')} run and not stored, {count('refused')} not cacheable"
+    )
+    lines.append(
+        f"outputs:    {count('outputs_restored')} written, "
+        f"{count('outputs_kept')} left as they were, "
+        f"{count('command_ms_saved') / 1000:.1f} s of commands not run"
+    )
+    if files:
+        lines.append(
+            f"files:      {int(files.get('stats', 0))} stat calls ({seconds('stat_seconds')}), "
+            f"{int(files.get('reads', 0))} reads ({seconds('read_seconds')}, "
+            f"hashing {seconds('hash_seconds')}), {int(files.get('hits', 0))} answered from memory"
+        )
+    lines.append(
+        f"store:      {count('bytes_written') / 1e6:.1f} MB written, "
+        f"{count('bytes_read') / 1e6:.1f} MB read"
+    )
+    phases = [
+        f"{name[len('us_') :]} {value / 1e6:.3f} s"
+        for name, value in sorted(counts.items())
+        if name.startswith("us_") and isinstance(value, int)
+    ]
+    if phases:
+        lines.append("time:       " + ", ".join(phases))
+    for name, value in sorted(reasons.items(), key=lambda item: (-int(item[1]), item[0])):
+        lines.append(f"  {value:>6}  {name}: {REASONS.get(name, '(from another version)')}")
+    return "\n".join(lines)

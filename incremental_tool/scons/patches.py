@@ -1,0 +1,152 @@
+"""The one place where SCons itself is changed, because no public hook serves.
+
+* `Action.CommandAction.execute`: which targets a command belongs to; the public hook is given none
+  under `-s`. Without it: SHELL_ENV_GENERATORS, and opted-in commands are not cached under `-s`.
+* `SConsign.write`: the end of a build, after SCons has written its signatures. Without it: nothing
+  is kept but what is written as commands finish; the next build reads its files again.
+* `Node.FS.File.prepare`: an output that comes back byte-equal must not be rewritten, and SCons
+  removes it first. Without it: it is rewritten.
+* `Scanner.Dir.skip_entry`: our state folder is no part of a folder that is a source. Without it:
+  targets made from the project's top folder look changed.
+* `Environment.Base.__init__`: the switch for every environment of an unmodified SConstruct.
+  Without it: the one-line form.
+
+Each is guarded: where SCons has no such place, or one of another shape, the
+patch is left out and counted (`scons.unsupported`). Each wraps what was there
+and calls it; none replaces behaviour. Applying twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from typing import Any, Callable
+
+import SCons.Action
+import SCons.Environment
+import SCons.Node.FS
+import SCons.Scanner.Dir
+import SCons.SConsign
+
+from incremental_tool.scons.session import SESSION
+from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
+
+_MARK = "_incremental_tool_original"
+
+KEEPING_COMMANDS = frozenset(
+    {"CCCOM", "SHCCCOM", "CXXCOM", "SHCXXCOM", "ASCOM", "ASPPCOM", "LINKCOM", "SHLINKCOM"}
+)
+"""Single commands that write their target anew: leaving the old one in place until then is safe."""
+
+missing: list[str] = []
+"""Places that this SCons does not have."""
+
+
+def _wrap(owner: Any, name: str, parameters: list[str], make: Callable[[Any], Any]) -> bool:
+    """Replace `owner.name` by `make(original)` if it takes exactly these parameters."""
+    original = getattr(owner, name, None)
+    if original is not None and hasattr(original, _MARK):
+        return True
+    try:
+        found = list(inspect.signature(original).parameters) if original is not None else None
+    except (TypeError, ValueError):
+        found = None
+    if original is None or found is None or found[: len(parameters)] != parameters:
+        missing.append(f"{getattr(owner, '__name__', owner)}.{name}")
+        return False
+    wrapper = functools.wraps(original)(make(original))
+    setattr(wrapper, _MARK, original)
+    setattr(owner, name, wrapper)
+    return True
+
+
+def watch_commands() -> bool:
+    """Note the executor of every command in the thread that runs it."""
+
+    def make(original: Any) -> Any:
+        def execute(self: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
+            CONTEXT.executor, CONTEXT.env = executor, env
+            try:
+                return original(self, target, source, env, executor=executor)
+            finally:
+                CONTEXT.executor = CONTEXT.env = None
+
+        return execute
+
+    parameters = ["self", "target", "source", "env", "executor"]
+    return _wrap(SCons.Action.CommandAction, "execute", parameters, make)
+
+
+def commit_at_end() -> bool:
+    """Commit our stores when SCons has written its signatures."""
+
+    def make(original: Any) -> Any:
+        def write(*args: Any, **kw: Any) -> Any:
+            result = original(*args, **kw)
+            SESSION.end_of_build()
+            return result
+
+        return write
+
+    return _wrap(SCons.SConsign, "write", [], make)
+
+
+def keep_outputs() -> bool:
+    """Leave the old output of a compile in place until the new one is known."""
+
+    def make(original: Any) -> Any:
+        def prepare(self: Any) -> Any:
+            if self.precious or not _keeps(self):
+                return original(self)
+            self.precious = True
+            try:
+                result = original(self)
+            finally:
+                self.precious = False
+            SESSION.kept.add(os.fsencode(self.get_internal_path()))
+            return result
+
+        return prepare
+
+    return _wrap(SCons.Node.FS.File, "prepare", ["self"], make)
+
+
+def _keeps(node: Any) -> bool:
+    if SESSION.off or node.executor is None or not os.path.isfile(node.get_internal_path()):
+        return False
+    actions = node.executor.get_action_list()
+    if len(actions) != 1 or getattr(actions[0], "var", None) not in KEEPING_COMMANDS:
+        return False
+    env = node.get_build_env()
+    return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
+
+
+def hide_state() -> None:
+    """Leave our state folder out of what a folder node contains."""
+    skipped = getattr(SCons.Scanner.Dir, "skip_entry", None)
+    if isinstance(skipped, dict):
+        skipped[".incremental"] = 1
+    else:
+        missing.append("Scanner.Dir.skip_entry")
+
+
+def call_for_every_environment(function: Callable[[Any], None]) -> bool:
+    """Call `function(env)` for every construction environment once it is made."""
+
+    def make(original: Any) -> Any:
+        def init(self: Any, *args: Any, **kw: Any) -> None:
+            original(self, *args, **kw)
+            function(self)
+
+        return init
+
+    return _wrap(SCons.Environment.Base, "__init__", ["self"], make)
+
+
+def apply() -> None:
+    """Apply all but the switch for every environment."""
+    watch_commands()
+    commit_at_end()
+    keep_outputs()
+    hide_state()

@@ -1,0 +1,102 @@
+"""A session: this SCons process's one set of stores, opened when first needed.
+
+One process builds one project, whatever number of construction environments it
+has, so all of them share one `MultiLevelCache`. It is opened lazily: `scons -c`
+and `scons -h` never touch it. The first environment that needs it says where
+state and store lie, unless environment variables do.
+
+When anything here fails, the session turns itself off for the rest of the run
+and says so once; the build goes on as plain SCons.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, Optional
+
+import SCons.Node
+import SCons.Node.FS
+import SCons.Util
+
+from incremental_tool.base.errors import UserError
+from incremental_tool.engine.command_cache import CommandCache
+from incremental_tool.engine.multi_level_cache import MultiLevelCache, tell_stderr
+from incremental_tool.engine.planner import Planner
+from incremental_tool.engine.settings import NAMES, settings_for
+
+
+def _sign(content: bytes) -> bytes:
+    """Return SCons's content signature of a file's bytes."""
+    try:
+        return bytes.fromhex(SCons.Util.hash_signature(content))
+    except ValueError:
+        return b""
+
+
+class Session:
+    """The stores of this process, or nothing once it is off."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._cache: Optional[MultiLevelCache] = None
+        self._commands: Optional[CommandCache] = None
+        self.off = False
+        self.kept: set[bytes] = set()
+        """Targets left in place that SCons would have removed before building them."""
+        self._settled: set[Any] = set()
+
+    def cache(self, env: Any) -> Optional[MultiLevelCache]:
+        """Return the stores, opened for `env`'s project if need be; None when off."""
+        if self._cache is None and not self.off:
+            with self._mutex:
+                if self._cache is None and not self.off:
+                    self._open(env)
+        return None if self.off else self._cache
+
+    def commands(self, env: Any) -> Optional[CommandCache]:
+        """Return what runs commands through the stores; None when off."""
+        self.cache(env)
+        return None if self.off else self._commands
+
+    def _open(self, env: Any) -> None:
+        try:
+            top = SCons.Node.FS.get_default_fs().Top.get_abspath()
+            chosen = {name: env.get(name) for name in NAMES}
+            settings = settings_for(top, os.environ, chosen)
+            name = SCons.Util.hashes.get_current_hash_algorithm_used()
+            cache = MultiLevelCache(settings, _sign, name.encode())
+            self._commands = CommandCache(cache, Planner(cache, os.fsencode(top)))
+            self._cache = cache
+        except UserError as error:
+            self.off = True
+            tell_stderr(f"{error}; going on as plain SCons")
+        except Exception as error:
+            self.off = True
+            tell_stderr(
+                f"the caches cannot be opened ({type(error).__name__}: {error}); "
+                "going on as plain SCons"
+            )
+
+    def note_built(self, node: Any) -> None:
+        """Look anew, once, at a file that this run has built."""
+        if node not in self._settled and self._cache is not None:
+            self._settled.add(node)
+            self._cache.files.forget(os.fsencode(node.get_internal_path()))
+
+    def end_of_build(self) -> None:
+        """Commit; called after SCons has written its own signatures."""
+        cache = self._cache
+        if cache is None or self.off:
+            return
+        try:
+            cache.commit()
+            cache.begin_run()  # --interactive builds again in this process
+        except Exception as error:
+            cache.failed("commit", error)
+        self._settled.clear()
+        self.kept.clear()
+
+
+SESSION = Session()
+"""The process's session. SCons itself keeps its nodes and signatures per process too."""

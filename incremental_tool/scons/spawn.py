@@ -1,0 +1,175 @@
+"""Our SPAWN: the last place before a command runs, where it meets the caches.
+
+SCons hands a command's words to `env["SPAWN"]`. Ours finds out which targets
+they belong to, describes them as a `Request` and lets `CommandCache` run them;
+the SPAWN that was there before runs whatever cannot be cached. Signatures and
+what is printed are SCons's alone, because neither depends on SPAWN.
+
+Which targets a command belongs to comes from the executor that
+`patches.watch_commands` notes, or, on an SCons where that place is not found,
+from the public SHELL_ENV_GENERATORS hook (which is given no targets under -s).
+
+Configure checks run through PSPAWN and never come here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, Callable, Optional, Union
+
+import SCons.Node
+import SCons.Node.FS
+
+from incremental_tool.base.digest import digest_of
+from incremental_tool.engine.plan import Declared, Request
+from incremental_tool.engine.settings import is_on
+from incremental_tool.model.reason import Reason
+from incremental_tool.scons.session import SESSION
+
+Spawn = Callable[[str, Any, str, Sequence[str], dict[str, str]], int]
+
+
+class _Context(threading.local):
+    """What the present thread's command belongs to."""
+
+    executor: Any = None
+    env: Any = None
+    targets: Sequence[Any] = ()
+    shell_environment: Any = None
+
+
+CONTEXT = _Context()
+
+
+def note_context(
+    env: Any,
+    target: Sequence[Any],
+    source: Sequence[Any],  # noqa: ARG001 - the hook's signature
+    shell_environment: dict[str, str],
+) -> dict[str, str]:
+    """Note what the next command belongs to; a SHELL_ENV_GENERATORS function."""
+    CONTEXT.env = env
+    CONTEXT.targets = target
+    CONTEXT.shell_environment = shell_environment
+    return shell_environment
+
+
+class CachingSpawn:
+    """A SPAWN function around another."""
+
+    def __init__(self, original: Spawn) -> None:
+        self.original = original
+
+    def __call__(
+        self, sh: str, escape: Any, cmd: str, args: Sequence[str], env: dict[str, str]
+    ) -> int:
+        """Run a command through the caches; return its exit status."""
+
+        def plain() -> int:
+            return self.original(sh, escape, cmd, args, env)
+
+        build_env = CONTEXT.env
+        commands = SESSION.commands(build_env) if build_env is not None else None
+        if commands is None:
+            remove_kept(CONTEXT.executor)
+            return plain()
+        try:
+            request = self._request(sh, args, env)
+        except Exception as error:
+            cache = SESSION.cache(build_env)
+            if cache is not None:
+                cache.failed("spawn", error)
+            remove_kept(CONTEXT.executor)
+            return plain()
+        return commands.run(request, plain)
+
+    def _request(self, sh: str, args: Sequence[str], env: dict[str, str]) -> Request:
+        build_env, executor = CONTEXT.env, CONTEXT.executor
+        refusal: Optional[Reason] = None
+        if executor is not None:
+            targets = executor.get_all_targets()
+        else:
+            targets = list(CONTEXT.targets)
+            if CONTEXT.shell_environment is not env or not targets:
+                refusal = Reason("zir.refuse.no-context")
+        if not getattr(self.original, "__module__", "").startswith("SCons."):
+            refusal = Reason("zir.refuse.custom-spawn")
+        paths = [_path(node) for node in targets]
+        removable = [path for path in paths if path in SESSION.kept]
+        SESSION.kept.difference_update(removable)
+        side_effects = [_path(node) for target in targets for node in target.side_effects]
+        built = []
+        if executor is not None:
+            for child in executor.get_all_children():
+                if child.state == SCons.Node.executed and type(child) is SCons.Node.FS.File:
+                    SESSION.note_built(child)
+                    built.append(_path(child))
+        return Request(
+            text=" ".join(args),
+            shell=sh,
+            environment=env,
+            targets=paths,
+            side_effects=side_effects,
+            removable=removable,
+            built_inputs=built,
+            directory=os.fsencode(os.getcwd()),
+            mode=_mode(build_env),
+            declared=lambda: _declared(executor),
+            refusal=refusal,
+            terminal=sys.stderr.isatty(),
+        )
+
+
+def _path(node: Any) -> bytes:
+    return os.fsencode(node.get_internal_path())
+
+
+def _mode(env: Any) -> str:
+    chosen = env.get("INCREMENTAL_CACHE", "auto")
+    if isinstance(chosen, str) and chosen.lower() in ("auto", "declared"):
+        return chosen.lower()
+    return "auto" if is_on(chosen) else "off"
+
+
+def _declared(executor: Any) -> Union[Declared, Reason]:
+    """Return every declared dependency of a command: files by path, the rest by signature."""
+    if executor is None:
+        return Reason("zir.refuse.no-context")
+    actions = executor.get_action_list()
+    if len(actions) != 1 or hasattr(actions[0], "list"):
+        return Reason("zir.refuse.several-commands")
+    files: list[bytes] = []
+    values: list[tuple[str, bytes]] = []
+    for child in executor.get_all_children():
+        if isinstance(child, SCons.Node.FS.File):
+            node = child.rfile()
+            if not node.exists():
+                return Reason("zir.refuse.outside-input", str(child))
+            files.append(_path(node))
+        elif isinstance(child, SCons.Node.FS.Base):
+            # a folder: SCons's signature of it covers the names and content below
+            values.append((f"folder {child}", os.fsencode(str(child.get_csig()))))
+        else:
+            values.append((f"value {digest_of(str(child).encode()).hex()}", _csig(child)))
+    return Declared(files, values)
+
+
+def _csig(node: Any) -> bytes:
+    return os.fsencode(str(node.get_csig()))
+
+
+def remove_kept(executor: Any) -> None:
+    """Remove targets that were left in place, as SCons would have before running a command."""
+    if executor is None:
+        return
+    for node in executor.get_all_targets():
+        path = _path(node)
+        if path in SESSION.kept:
+            SESSION.kept.discard(path)
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass  # nothing to remove

@@ -1,0 +1,222 @@
+"""The action log: what became of each target, appended as it happens.
+
+One record a finished command, one write each, so that `kill -9` loses nothing
+that was finished. The latest record of a target counts; when more than half of
+the log is out of date, a commit writes it anew. `explain` reads it, and a miss
+is explained by comparing with it.
+
+It is the path -> digest index of `ZirCache`: `has_matching_digest` answers from
+memory. It is loaded when first asked for: a build in which nothing is compiled
+never reads it.
+
+Format (`zir_index.bin`, a log of frames; see `base.records`), each payload::
+
+    action digest 16 · result digest 16 · msgpack [target, outcome, detail, milliseconds, when]
+
+Version history: 1 first. One process writes at a time (a lock held by whoever
+opens it for writing); others read. Knows nothing of what an outcome means.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Callable, NamedTuple, Optional
+
+import msgpack
+
+from incremental_tool.base.atomic import FileLock, replace_file
+from incremental_tool.base.digest import DIGEST_SIZE
+from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.base.records import LOG_HEAD_SIZE, frame, log_head, read_log
+from incremental_tool.model.reason import Reason
+
+MAGIC = b"IZIX"
+VERSION = 1
+
+COMPACT_FROM = 64 * 1024
+"""Bytes below which an untidy log is not worth rewriting."""
+
+Report = Callable[[Reason], None]
+
+
+class ActionRecord(NamedTuple):
+    """What became of one target the last time its command was due.
+
+    `outcome` is "hit", "stored", or the id of a reason; `when` is in seconds since 1970.
+    """
+
+    target: bytes
+    action: bytes
+    result: bytes
+    outcome: str
+    detail: str
+    milliseconds: int
+    when: int
+
+
+class ActionLog:
+    """The latest record of every target."""
+
+    def __init__(self, path: bytes, report: Report) -> None:
+        self._path = path
+        self._report = report
+        self._lock = FileLock(path + b".lock")
+        self._mutex = threading.Lock()
+        self._fd = -1
+        self._offset = 0
+        self._frames = 0
+        self._loaded = False
+        self._read_only = False
+        self._size_seen = 0
+        self._records: dict[bytes, bytes] = {}
+
+    # --- reading --------------------------------------------------------------
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        self._offset = self._frames = self._size_seen = 0
+        self._records = {}
+        try:
+            with open(self._path, "rb") as file:
+                content = file.read()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._report(Reason("store.unreadable", str(error)))
+            return
+        self._size_seen = len(content)
+        good = LOG_HEAD_SIZE
+        try:
+            for payload, end in read_log(MAGIC, VERSION, content):
+                record = _decode(payload)
+                self._records[record.target] = payload
+                self._frames += 1
+                good = end
+        except CorruptRecord as error:
+            self._report(Reason("store.corrupt.index", f"zir_index.bin: {error}"))
+            if good == LOG_HEAD_SIZE:
+                return  # foreign from the start: it is replaced when something is written
+        if good != len(content):
+            self._report(Reason("store.corrupt.journal", f"{len(content) - good} bytes"))
+        self._offset = good
+
+    def last(self, target: bytes) -> Optional[ActionRecord]:
+        """Return the latest record of a target, or None."""
+        with self._mutex:
+            self._load()
+            payload = self._records.get(target)
+        return _decode(payload) if payload else None
+
+    def has_matching_digest(self, target: bytes, action: bytes) -> bool:
+        """Tell whether the target was last made by the action of that digest; touches no disk."""
+        with self._mutex:
+            self._load()
+            payload = self._records.get(target)
+        return payload is not None and payload[:DIGEST_SIZE] == action
+
+    def targets(self) -> list[bytes]:
+        """Return every target known, sorted."""
+        with self._mutex:
+            self._load()
+            return sorted(self._records)
+
+    # --- writing --------------------------------------------------------------
+
+    def append(self, record: ActionRecord) -> None:
+        """Note what became of a target, at once and for good. Raises OSError."""
+        body = [record.target, record.outcome, record.detail, record.milliseconds, record.when]
+        payload = record.action + record.result + msgpack.packb(body, use_bin_type=True)
+        with self._mutex:
+            self._load()
+            writable = not self._read_only and self._open()
+            self._records[record.target] = payload
+            if not writable:
+                return
+            framed = frame(payload, self._offset)
+            written = os.write(self._fd, framed)
+            if written != len(framed):
+                os.ftruncate(self._fd, self._offset)
+                raise OSError("the action log was cut short: is the disk full?")
+            self._offset += written
+            self._frames += 1
+
+    def _open(self) -> bool:
+        if self._fd >= 0:
+            return True
+        if not self._lock.try_acquire():
+            self._read_only = True
+            self._report(Reason("state.locked"))
+            return False
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if os.fstat(fd).st_size != self._size_seen:
+            self._loaded = False  # another build wrote between our look and our lock
+            self._load()
+        if self._offset < LOG_HEAD_SIZE:
+            os.ftruncate(fd, 0)
+            head = log_head(MAGIC, VERSION)
+            os.write(fd, head)
+            self._offset = len(head)
+            self._frames = 0
+        else:
+            # Whatever stands behind the last good frame goes, or nothing after it would be found.
+            os.ftruncate(fd, self._offset)
+            os.lseek(fd, self._offset, os.SEEK_SET)
+        self._fd = fd
+        return True
+
+    def commit(self) -> None:
+        """Write the log anew when most of it is out of date. Raises OSError."""
+        with self._mutex:
+            if self._fd < 0:
+                return
+            if self._offset > COMPACT_FROM and self._frames > 2 * len(self._records):
+                parts = [log_head(MAGIC, VERSION)]
+                offset = len(parts[0])
+                for payload in self._records.values():
+                    parts.append(frame(payload, offset))
+                    offset += len(parts[-1])
+                replace_file(self._path, b"".join(parts))
+                os.close(self._fd)
+                self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+                os.lseek(self._fd, offset, os.SEEK_SET)
+                self._offset, self._frames = offset, len(self._records)
+
+    def close(self) -> None:
+        """Let another process write."""
+        with self._mutex:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+            self._lock.release()
+            self._loaded = False
+            self._frames = 0
+            self._records = {}
+
+
+def _decode(payload: bytes) -> ActionRecord:
+    size = 2 * DIGEST_SIZE
+    try:
+        body = msgpack.unpackb(payload[size:], raw=False)
+        target, outcome, detail, milliseconds, when = body
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+        raise CorruptRecord(f"unreadable record: {error}") from error
+    if not (
+        type(target) is bytes
+        and type(outcome) is str
+        and type(detail) is str
+        and type(milliseconds) is int
+        and type(when) is int
+    ):
+        raise CorruptRecord("unreadable record: unexpected shape")
+    return ActionRecord(
+        target,
+        payload[:DIGEST_SIZE],
+        payload[DIGEST_SIZE:size],
+        outcome,
+        detail,
+        milliseconds,
+        when,
+    )

@@ -1,0 +1,159 @@
+"""A manifest: the known input sets of one action, and the result of each.
+
+The two-step key of ccache's direct mode and of Zig's cache: an action's digest
+(its command, environment, toolchain) names the manifest; the manifest lists, for
+each set of inputs seen so far, every file read with its digest, every path
+looked for in vain, and what came out. Looking an action up costs digests of
+files that are mostly known already, and no process.
+
+Stored as a sealed record (magic "IZIR") around msgpack::
+
+    [fields, entries]
+    fields:  [[name, bytes], ...]                        the action's described key
+    entries: [[paths, digests, absent, outputs, stdout, stderr, colored, milliseconds], ...]
+    paths:   [bytes, ...]    digests: bytes, 16 each, in the order of paths
+    outputs: [[name, permissions, lessened, digest, size], ...]
+
+newest entry first. Names of outputs are for explaining only: where outputs are
+put follows from the present command, never from what a cache says.
+
+Version history: 1 first. Knows nothing of the disk.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgpack
+
+from incremental_tool.base.digest import DIGEST_SIZE
+from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.base.records import seal, unseal
+
+MAGIC = b"IZIR"
+VERSION = 1
+
+MAX_ENTRIES = 32
+"""Input sets kept for one action; a branch switch needs two, a bisection about ten."""
+
+_ALL_PERMISSIONS = 0o777
+MAX_MANIFEST = 64 * 1024 * 1024
+MAX_STREAM = 4 * 1024 * 1024
+"""Bytes of stdout or of stderr at most; a compile that says more is not cached."""
+
+
+class Output(NamedTuple):
+    """One file that an action wrote.
+
+    `permissions` are its mode bits; `lessened` says that they are what 0666 or 0777 becomes under
+    a umask, so that another umask may apply at the next place.
+    """
+
+    name: bytes
+    permissions: int
+    lessened: bool
+    digest: bytes
+    size: int
+
+
+class KnownResult(NamedTuple):
+    """What one set of inputs led to."""
+
+    paths: list[bytes]
+    digests: bytes
+    absent: list[bytes]
+    outputs: list[Output]
+    stdout: bytes
+    stderr: bytes
+    colored: bool
+    milliseconds: int
+
+    def inputs(self) -> list[tuple[bytes, bytes]]:
+        """Return (path, digest) of every input."""
+        size = DIGEST_SIZE
+        return [
+            (path, self.digests[at * size : (at + 1) * size]) for at, path in enumerate(self.paths)
+        ]
+
+
+class Manifest(NamedTuple):
+    """The described key of an action and its known results, newest first."""
+
+    fields: list[tuple[str, bytes]]
+    results: list[KnownResult]
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the manifest's file content."""
+    body = [
+        [[name, value] for name, value in manifest.fields],
+        [
+            [
+                result.paths,
+                result.digests,
+                result.absent,
+                [list(output) for output in result.outputs],
+                result.stdout,
+                result.stderr,
+                result.colored,
+                result.milliseconds,
+            ]
+            for result in manifest.results[:MAX_ENTRIES]
+        ],
+    ]
+    return seal(MAGIC, VERSION, msgpack.packb(body, use_bin_type=True))
+
+
+def decode(content: bytes) -> Manifest:
+    """Return the manifest in a file's content. Raises CorruptRecord; never anything else."""
+    if len(content) > MAX_MANIFEST:
+        raise CorruptRecord("too large")
+    payload = unseal(MAGIC, VERSION, content)
+    try:
+        body = msgpack.unpackb(payload, raw=False, strict_map_key=True, use_list=True)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise CorruptRecord(f"not msgpack: {error}") from error
+    try:
+        fields, entries = body
+        return Manifest(
+            [(_of(str, name), _of(bytes, value)) for name, value in fields],
+            [_result(*entry) for entry in entries],
+        )
+    except (TypeError, ValueError) as error:
+        raise CorruptRecord(f"unexpected shape: {error}") from error
+
+
+def _result(
+    paths: Any,
+    digests: Any,
+    absent: Any,
+    outputs: Any,
+    stdout: Any,
+    stderr: Any,
+    colored: Any,
+    milliseconds: Any,
+) -> KnownResult:
+    if len(_of(bytes, digests)) != len(_of(list, paths)) * DIGEST_SIZE:
+        raise ValueError("digests do not match paths")
+    return KnownResult(
+        [_of(bytes, path) for path in paths],
+        digests,
+        [_of(bytes, path) for path in _of(list, absent)],
+        [_output(*output) for output in _of(list, outputs)],
+        _of(bytes, stdout),
+        _of(bytes, stderr),
+        _of(bool, colored),
+        _of(int, milliseconds),
+    )
+
+
+def _output(name: Any, permissions: Any, lessened: Any, digest: Any, size: Any) -> Output:
+    if len(_of(bytes, digest)) != DIGEST_SIZE or not 0 <= _of(int, permissions) <= _ALL_PERMISSIONS:
+        raise ValueError("impossible output")
+    return Output(_of(bytes, name), permissions, _of(bool, lessened), digest, _of(int, size))
+
+
+def _of(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{type(value).__name__} where {kind.__name__} is expected")
+    return value
