@@ -270,18 +270,18 @@ class FileHashCache:
             self.statistics.hits += 1
             return entry
         self._clock()
-        entry = self._look(path, self._stat(path))
+        entry = self._look(path, self._stat(path), sign=False)
         self._looked[path] = entry
         return entry
 
     def observe(self, path: bytes, st: os.stat_result) -> Optional[Entry]:
-        """Like `ensure_cached` for a caller that has just taken the stat itself.
+        """Like `ensure_cached`, with the signature, for a caller that has taken the stat itself.
 
         The caller's stat must not be older than the run. Nothing is remembered of the look
         beyond the entry, which the caller is expected to remember itself.
         """
         self._clock()
-        return self._look(path, st)
+        return self._look(path, st, sign=True)
 
     def _stat(self, path: bytes) -> Optional[os.stat_result]:
         started = time.perf_counter()
@@ -293,7 +293,7 @@ class FileHashCache:
             self.statistics.stats += 1
             self.statistics.stat_seconds += time.perf_counter() - started
 
-    def _look(self, path: bytes, st: Optional[os.stat_result]) -> Optional[Entry]:
+    def _look(self, path: bytes, st: Optional[os.stat_result], *, sign: bool) -> Optional[Entry]:
         if st is None or not stat_module.S_ISREG(st.st_mode):
             return None
         recorded = self._recorded(path)
@@ -301,11 +301,14 @@ class FileHashCache:
             recorded is not None
             and recorded.identity == identity_of(st)
             and not recorded.flags & RACY
+            and (recorded.signature or not sign or self._signer is None)
         ):
             return recorded
-        return self._read(path, st, self._clock_ns)
+        return self._read(path, st, self._clock_ns, sign=sign)
 
-    def _read(self, path: bytes, st: os.stat_result, clock_ns: int) -> Optional[Entry]:
+    def _read(
+        self, path: bytes, st: os.stat_result, clock_ns: int, *, sign: bool
+    ) -> Optional[Entry]:
         started = time.perf_counter()
         try:
             content = self._disk.read(path)
@@ -313,7 +316,7 @@ class FileHashCache:
             return None
         read = time.perf_counter()
         digest = digest_of(content)
-        signature = self._signer(content) if self._signer else b""
+        signature = self._signer(content) if sign and self._signer else b""
         hashed = time.perf_counter()
         flags = RACY if is_racy(st, clock_ns) else 0
         imports = b""
@@ -356,7 +359,7 @@ class FileHashCache:
             return True
         seen = self._looked.get(path)
         if seen is None or seen.identity != identity_of(st):
-            self._looked[path] = self._look(path, st)
+            self._looked[path] = self._look(path, st, sign=False)
         return newest_ns(st) >= moment_ns
 
     def combined_digest(
@@ -408,7 +411,7 @@ class FileHashCache:
                 if known is None or known.flags & RACY or known.identity != identity_of(st):
                     fresh = self._stat(path)  # not older than the clock's sample
                     if fresh is not None:
-                        self._read(path, fresh, clock_ns)
+                        self._read(path, fresh, clock_ns, sign=True)
 
 
 def is_assembler(path: bytes) -> bool:
