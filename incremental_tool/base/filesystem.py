@@ -10,7 +10,9 @@ directory or absolute. Knows nothing of caches.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat as stat_module
 import time
 from typing import Protocol
 
@@ -50,10 +52,13 @@ class RealDisk:
         return os.stat(path)
 
     def read(self, path: bytes) -> bytes:
-        """See `Disk.read`. A FIFO or device is an OSError, never a wait."""
+        """See `Disk.read`. A FIFO or device is an OSError: never a wait, never an endless read."""
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            size = os.fstat(fd).st_size
+            status = os.fstat(fd)
+            if not stat_module.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "Not a regular file", path)
+            size = status.st_size
             content = os.read(fd, size + 1)
             if len(content) == size:
                 return content
