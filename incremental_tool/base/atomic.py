@@ -37,16 +37,17 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     fd = os.open(path, flags, 0o666)
     try:
-        if permissions is not None:
-            os.chmod(fd, permissions)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(fd, view) :]
-    except OSError:
-        os.close(fd)
+        try:
+            if permissions is not None:
+                os.chmod(fd, permissions)
+            view = memoryview(content)
+            while view:
+                view = view[os.write(fd, view) :]
+        finally:
+            os.close(fd)  # quotas and network disks may say only here that there was no room
+    except BaseException:
         os.unlink(path)
         raise
-    os.close(fd)
 
 
 def replace_file(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
