@@ -209,7 +209,7 @@ def examine(
             return Reason("zir.refuse.time-macro", os.fsdecode(path))
         if found.incbin:
             return Reason("zir.refuse.incbin", os.fsdecode(path))
-        if found.computed_probe:
+        if found.computed_probe or found.embed:
             return Reason("zir.refuse.computed-probe", os.fsdecode(path))
         imports[path] = found
     looked = absent_candidates(
@@ -232,7 +232,7 @@ def _plain_assembly(source: bytes, cache: MultiLevelCache) -> Union[Found, Reaso
     found = cache.files.imports(source)
     if found is None:
         return Reason("zir.skip.input-moved", os.fsdecode(source))
-    if found.incbin or found.names:
+    if found.incbin:
         return Reason("zir.refuse.incbin", os.fsdecode(source))
     return Found([source], [])
 

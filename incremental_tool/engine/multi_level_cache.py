@@ -17,20 +17,20 @@ import shutil
 import sys
 import threading
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from incremental_tool.base.filesystem import Disk, RealDisk
 from incremental_tool.engine import statistics as figures
 from incremental_tool.engine.statistics import Statistics
-from incremental_tool.engine.toolchain import Toolchains
 from incremental_tool.model.reason import Reason
-from incremental_tool.store.action_log import ActionLog, ActionRecord
 from incremental_tool.store.file_hash_cache import FileHashCache, Signer
-from incremental_tool.store.trim import note_usage
-from incremental_tool.store.zir_cache import ZirCache
 
 if TYPE_CHECKING:
     from incremental_tool.engine.settings import Settings
+    from incremental_tool.engine.toolchain import Toolchains
+    from incremental_tool.store.action_log import ActionLog
+    from incremental_tool.store.zir_cache import ZirCache
 
 Tell = Callable[[str], None]
 
@@ -62,7 +62,14 @@ def tell_stderr(text: str) -> None:
 
 
 def current_umask() -> int:
-    """Return the umask. Not safe while other threads make files: ask before they start."""
+    """Return the umask; where only setting it tells, another thread's new file may feel that."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"Umask:"):
+                    return int(line[6:], 8)
+    except (OSError, ValueError):
+        pass  # not Linux, or an old one
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
@@ -85,18 +92,46 @@ class MultiLevelCache:
         self._tell = tell
         self._mutex = threading.Lock()
         self._state_writable = True
-        self._shown: set[bytes] = set()
+        self._opened: list[object] = []
         self._make_folders()
         state = settings.state_dir
         self.disk: Disk = disk if disk is not None else RealDisk(state)
         self.files = FileHashCache(
             self.disk, os.path.join(state, b"file_hashes.bin"), self.report, signer, signature_name
         )
-        self.zir = ZirCache(settings.cache_dir, self.report)
-        self.log = ActionLog(os.path.join(state, b"zir_index.bin"), self.report)
-        self.toolchains = Toolchains(
-            os.path.join(state, b"toolchains.bin"), self.report, self.files.digest, self.disk.exists
+
+    # The stores that only commands need open when the first command comes: a build in which
+    # nothing runs neither imports nor reads them.
+
+    @cached_property
+    def zir(self) -> ZirCache:
+        """Manifests and results, in the shared store."""
+        from incremental_tool.store.zir_cache import ZirCache
+
+        return ZirCache(self.settings.cache_dir, self.report)
+
+    @cached_property
+    def log(self) -> ActionLog:
+        """What became of each target."""
+        from incremental_tool.store.action_log import ActionLog
+
+        return ActionLog(os.path.join(self.settings.state_dir, b"zir_index.bin"), self.report)
+
+    @cached_property
+    def toolchains(self) -> Toolchains:
+        """Compilers and what they resolve to."""
+        from incremental_tool.engine.toolchain import Toolchains
+
+        return Toolchains(
+            os.path.join(self.settings.state_dir, b"toolchains.bin"),
+            self.report,
+            self.files.digest,
+            self.disk.exists,
         )
+
+    def open_for_commands(self) -> None:
+        """Open every store; called before several threads can ask for one at once."""
+        self._opened = [self.zir, self.log, self.toolchains]
 
     def _make_folders(self) -> None:
         state, store = self.settings.state_dir, self.settings.cache_dir
@@ -169,6 +204,8 @@ class MultiLevelCache:
         when = int(time.time())
         if not self._state_writable:
             return
+        from incremental_tool.store.action_log import ActionRecord
+
         try:
             for target in targets:
                 self.log.append(
@@ -182,14 +219,16 @@ class MultiLevelCache:
     def begin_run(self) -> None:
         """Look at every file and toolchain anew from now on."""
         self.files.begin_run()
-        self.toolchains.begin_run()
+        if self._opened:
+            self.toolchains.begin_run()
 
     def snapshot(self) -> dict[str, Any]:
         """Return this build's figures."""
         taken = self.statistics.snapshot()
         taken["files"] = self.files.statistics.as_dict()
-        taken["counts"]["bytes_written"] = self.zir.objects.bytes_written
-        taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
+        if self._opened:
+            taken["counts"]["bytes_written"] = self.zir.objects.bytes_written
+            taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
         return taken
 
     def commit(self) -> None:
@@ -199,12 +238,15 @@ class MultiLevelCache:
             try:
                 self.files.settle()
                 self.files.save()
-                self.toolchains.save()
-                self.log.commit()
+                if self._opened:
+                    self.toolchains.save()
+                    self.log.commit()
                 figures.save(os.path.join(self.settings.state_dir, b"stats.json"), taken)
             except OSError as error:
                 self._state_unwritable(error)
-        if self.zir.writable and self.zir.objects.bytes_written:
+        if self._opened and self.zir.writable and self.zir.objects.bytes_written:
+            from incremental_tool.store.trim import note_usage
+
             note_usage(
                 self.settings.cache_dir,
                 self.zir.objects.bytes_written,
@@ -226,7 +268,8 @@ class MultiLevelCache:
 
     def close(self) -> None:
         """Let another build write this project's state."""
-        self.log.close()
+        if self._opened:
+            self.log.close()
 
 
 def clean(settings: Settings, *, store: bool) -> None:

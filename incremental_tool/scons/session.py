@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import SCons.Node
 import SCons.Node.FS
 import SCons.Util
 
 from incremental_tool.base.errors import UserError
-from incremental_tool.engine.command_cache import CommandCache
 from incremental_tool.engine.multi_level_cache import MultiLevelCache, tell_stderr
-from incremental_tool.engine.planner import Planner
 from incremental_tool.engine.settings import NAMES, settings_for
+
+if TYPE_CHECKING:
+    from incremental_tool.engine.command_cache import CommandCache
 
 
 def _sign(content: bytes) -> bytes:
@@ -56,8 +57,19 @@ class Session:
 
     def commands(self, env: Any) -> Optional[CommandCache]:
         """Return what runs commands through the stores; None when off."""
-        self.cache(env)
+        if self._commands is None and self.cache(env) is not None:
+            with self._mutex:
+                if self._commands is None and self._cache is not None:
+                    self._open_for_commands(self._cache)
         return None if self.off else self._commands
+
+    def _open_for_commands(self, cache: MultiLevelCache) -> None:
+        from incremental_tool.engine.command_cache import CommandCache
+        from incremental_tool.engine.planner import Planner
+
+        top = SCons.Node.FS.get_default_fs().Top.get_abspath()
+        cache.open_for_commands()
+        self._commands = CommandCache(cache, Planner(cache, os.fsencode(top)))
 
     def _open(self, env: Any) -> None:
         try:
@@ -65,9 +77,7 @@ class Session:
             chosen = {name: env.get(name) for name in NAMES}
             settings = settings_for(top, os.environ, chosen)
             name = SCons.Util.hashes.get_current_hash_algorithm_used()
-            cache = MultiLevelCache(settings, _sign, name.encode())
-            self._commands = CommandCache(cache, Planner(cache, os.fsencode(top)))
-            self._cache = cache
+            self._cache = MultiLevelCache(settings, _sign, name.encode())
         except UserError as error:
             self.off = True
             tell_stderr(f"{error}; going on as plain SCons")
