@@ -204,7 +204,7 @@ def examine(
             return Reason("zir.refuse.pch", os.fsdecode(path))
         found = cache.files.imports(path)
         if found is None:
-            return Reason("zir.skip.input-moved", os.fsdecode(path))
+            return Reason("zir.refuse.not-text", os.fsdecode(path))
         if found.timestamp_macro or (found.time_macro and not dated):
             return Reason("zir.refuse.time-macro", os.fsdecode(path))
         if found.incbin:
@@ -231,7 +231,7 @@ def _plain_assembly(source: bytes, cache: MultiLevelCache) -> Union[Found, Reaso
     """Return the input of a `.s` file that a driver assembles: itself, if it names no other."""
     found = cache.files.imports(source)
     if found is None:
-        return Reason("zir.skip.input-moved", os.fsdecode(source))
+        return Reason("zir.refuse.not-text", os.fsdecode(source))
     if found.incbin:
         return Reason("zir.refuse.incbin", os.fsdecode(source))
     return Found([source], [])

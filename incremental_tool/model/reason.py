@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "zir.refuse.time-macro": "an input names __DATE__, __TIME__ or __TIMESTAMP__",
     "zir.refuse.incbin": "an input includes a binary file through the assembler",
     "zir.refuse.computed-probe": "an input asks __has_include for a name that macros compute",
+    "zir.refuse.not-text": "an input is not text, so what it includes cannot be told",
     "zir.refuse.no-depfile": "the compiler wrote no usable list of its inputs",
     "zir.refuse.unknown-output": "the target is not among the files the command is known to write",
     "zir.refuse.side-effect": "the target has side effects that the cache does not hold",
