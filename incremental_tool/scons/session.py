@@ -64,12 +64,22 @@ class Session:
         return None if self.off else self._commands
 
     def _open_for_commands(self, cache: MultiLevelCache) -> None:
-        from incremental_tool.engine.command_cache import CommandCache
-        from incremental_tool.engine.planner import Planner
+        try:
+            from incremental_tool.engine.command_cache import CommandCache
+            from incremental_tool.engine.planner import Planner
 
-        top = SCons.Node.FS.get_default_fs().Top.get_abspath()
-        cache.open_for_commands()
-        self._commands = CommandCache(cache, Planner(cache, os.fsencode(top)))
+            top = SCons.Node.FS.get_default_fs().Top.get_abspath()
+            cache.open_for_commands()
+            self._commands = CommandCache(cache, Planner(cache, os.fsencode(top)))
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.off = True
+        tell_stderr(
+            f"the caches cannot be opened ({type(error).__name__}: {error}); "
+            "going on as plain SCons"
+        )
 
     def _open(self, env: Any) -> None:
         try:
@@ -82,11 +92,7 @@ class Session:
             self.off = True
             tell_stderr(f"{error}; going on as plain SCons")
         except Exception as error:
-            self.off = True
-            tell_stderr(
-                f"the caches cannot be opened ({type(error).__name__}: {error}); "
-                "going on as plain SCons"
-            )
+            self._give_up(error)
 
     def note_built(self, node: Any) -> None:
         """Look anew, once, at a file that this run has built."""
