@@ -84,7 +84,12 @@ def log_head(magic: bytes, version: int) -> bytes:
 
 
 def frame(payload: bytes, offset: int) -> bytes:
-    """Return `payload` framed for a log in which the frame will start at `offset`."""
+    """Return `payload` framed for a log in which the frame will start at `offset`.
+
+    Raises ValueError for a payload that no reader would take, and that would end the log for it.
+    """
+    if len(payload) > MAX_FRAME:
+        raise ValueError("payload larger than a frame may be")
     length = _LENGTH.pack(len(payload))
     checksum = xxhash.xxh3_64_intdigest(length + payload, seed=offset)
     return _FRAME.pack(len(payload), checksum) + payload
