@@ -32,6 +32,9 @@ class Disk(Protocol):
     def exists(self, path: bytes) -> bool:
         """Tell whether anything, even a dangling link, is at `path`."""
 
+    def is_file(self, path: bytes) -> bool:
+        """Tell whether `path` leads to anything that is no folder (links followed)."""
+
     def now_ns(self) -> int:
         """Return the file system's time in ns: what a file written now would carry."""
 
@@ -78,6 +81,13 @@ class RealDisk:
         except OSError:
             return False
         return True
+
+    def is_file(self, path: bytes) -> bool:
+        """See `Disk.is_file`."""
+        try:
+            return not stat_module.S_ISDIR(os.stat(path).st_mode)
+        except OSError:
+            return False
 
     def now_ns(self) -> int:
         """See `Disk.now_ns`. Without a writable folder: the computer's clock, a tick ago."""

@@ -32,18 +32,18 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Union
 
 from incremental_tool.base.digest import digest_of
-from incremental_tool.engine.plan import Found, Plan, Request
 from incremental_tool.model.action import action_digest, difference
 from incremental_tool.model.fingerprint import newest_ns
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.manifest import MAX_STREAM, KnownResult, Output
 from incremental_tool.store.objects import MAX_OBJECT
-from incremental_tool.store.zir_cache import Hit, put_in_place
+from incremental_tool.store.zir_cache import Hit, put_in_place, stands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.engine.plan import Found, Plan, Request
     from incremental_tool.engine.planner import Planner
 
 NO_DIGEST = b"\0" * 16
@@ -115,7 +115,9 @@ class CommandCache:
 
     def _lookup(self, action: bytes, plan: Plan) -> Union[Hit, Reason]:
         files, disk = self._cache.files, self._cache.disk
-        found = self._cache.zir.lookup(action, len(plan.outputs), files.digest, disk.exists)
+        found = self._cache.zir.lookup(
+            action, len(plan.outputs), files.digest, lambda path: stands(path, disk)
+        )
         return found if isinstance(found, Hit) else found.reason
 
     def _restore(self, request: Request, plan: Plan, action: bytes, hit: Hit) -> None:
@@ -221,9 +223,16 @@ class CommandCache:
         self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
     ) -> None:
         found = plan.collect()
-        inputs = found if isinstance(found, Reason) else self._inputs(found, began_ns)
+        if isinstance(found, Reason):
+            self._not_stored(request, action, found)
+            return
+        inputs = self._inputs(found, began_ns)
         if isinstance(inputs, Reason):
             self._not_stored(request, action, inputs)
+            return
+        absent = self._absent(found, began_ns)
+        if isinstance(absent, Reason):
+            self._not_stored(request, action, absent)
             return
         if max(len(done.stdout), len(done.stderr)) > MAX_STREAM:
             self._not_stored(request, action, Reason("zir.skip.output-too-large", "its messages"))
@@ -236,11 +245,10 @@ class CommandCache:
                 return
             outputs.append(taken[0])
             contents.append(taken[1])
-        assert isinstance(found, Found)  # noqa: S101 - told to the type checker; see `inputs`
         result = KnownResult(
             found.inputs,
             b"".join(inputs),
-            found.absent,
+            absent,
             outputs,
             done.stdout,
             done.stderr,
@@ -265,6 +273,21 @@ class CommandCache:
                 return Reason("zir.skip.input-moved", os.fsdecode(path))
             digests.append(digest)
         return digests
+
+    def _absent(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
+        """Return where the command looked in vain.
+
+        What stands there now stood there before, for an import that was not carried out, or it
+        came up while the command ran: then which of the two the command saw is not known.
+        """
+        files, disk = self._cache.files, self._cache.disk
+        absent = []
+        for path in found.absent:
+            if not stands(path, disk):
+                absent.append(path)
+            elif files.moved_since(path, began_ns):
+                return Reason("zir.skip.input-moved", os.fsdecode(path))
+        return absent
 
     def _take(self, path: bytes) -> Union[tuple[Output, bytes], Reason]:
         try:

@@ -20,8 +20,9 @@ from incremental_tool.model.compile_command import (
     dependency_words,
 )
 from incremental_tool.model.depfile import parse_depfile
-from incremental_tool.model.include_search import SearchPath, absent_candidates
+from incremental_tool.model.include_search import SearchDirs, absent_candidates
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.zir_cache import stands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +168,7 @@ def read_depfile(path: bytes, *, remove: bool) -> Union[list[bytes], Reason]:
     return inputs or Reason("zir.refuse.no-depfile", "it is empty")
 
 
-def search_path(command: CompileCommand, request: Request, toolchain: Toolchain) -> SearchPath:
+def search_path(command: CompileCommand, request: Request, toolchain: Toolchain) -> SearchDirs:
     """Return the folders in which a compile looks for included files, in order."""
     environment = request.environment
 
@@ -176,15 +177,15 @@ def search_path(command: CompileCommand, request: Request, toolchain: Toolchain)
         return [os.fsencode(folder or ".") for folder in value.split(os.pathsep)] if value else []
 
     by_language = "CPLUS_INCLUDE_PATH" if command.language == "c++" else "C_INCLUDE_PATH"
-    return SearchPath(
-        quote=[os.fsencode(folder) for folder in command.quote_dirs],
-        bracket=[*map(os.fsencode, command.bracket_dirs), *listed("CPATH")],
-        system=[
+    return SearchDirs(
+        quote=tuple(map(os.fsencode, command.quote_dirs)),
+        bracket=(*map(os.fsencode, command.bracket_dirs), *listed("CPATH")),
+        system=(
             *map(os.fsencode, command.system_dirs),
             *listed(by_language),
             *toolchain.standard_dirs,
-        ],
-        after=[os.fsencode(folder) for folder in command.after_dirs],
+        ),
+        after=tuple(map(os.fsencode, command.after_dirs)),
     )
 
 
@@ -192,7 +193,7 @@ def examine(
     inputs: list[bytes],
     source: bytes,
     forced: Sequence[str],
-    search: SearchPath,
+    search: SearchDirs,
     cache: MultiLevelCache,
     *,
     dated: bool,
@@ -213,18 +214,26 @@ def examine(
             return Reason("zir.refuse.computed-probe", os.fsdecode(path))
         imports[path] = found
     looked = absent_candidates(
-        imports, set(inputs), source, [os.fsencode(name) for name in forced], search
+        search,
+        source,
+        inputs,
+        imports,
+        [os.fsencode(name) for name in forced],
+        cache.real_folder,
     )
-    absent = set(looked.absent)
-    extra: list[bytes] = []
+    for path in looked.precompiled:
+        if cache.disk.exists(path):
+            return Reason("zir.refuse.pch", os.fsdecode(path))
+    absent = looked.absent | looked.precompiled
+    extra: set[bytes] = set()
     for candidates in looked.probes:
         for candidate in candidates:
-            if cache.disk.exists(candidate):
-                if candidate not in imports and cache.files.digest(candidate) is not None:
-                    extra.append(candidate)
+            if stands(candidate, cache.disk):
+                if candidate not in imports:
+                    extra.add(candidate)
                 break
             absent.add(candidate)
-    return Found([*inputs, *sorted(set(extra))], sorted(absent))
+    return Found([*inputs, *sorted(extra)], sorted(absent))
 
 
 def _plain_assembly(source: bytes, cache: MultiLevelCache) -> Union[Found, Reason]:

@@ -93,6 +93,7 @@ class MultiLevelCache:
         self._mutex = threading.Lock()
         self._state_writable = True
         self._opened: list[object] = []
+        self._real_folders: dict[bytes, bytes] = {}
         self._make_folders()
         state = settings.state_dir
         self.disk: Disk = disk if disk is not None else RealDisk(state)
@@ -167,6 +168,13 @@ class MultiLevelCache:
             folder, b"%d-%d-%s" % (os.getpid(), threading.get_ident(), name.encode())
         )
 
+    def real_folder(self, folder: bytes) -> bytes:
+        """Return a folder without symbolic links, as it was when this run first asked."""
+        real = self._real_folders.get(folder)
+        if real is None:
+            real = self._real_folders[folder] = os.path.realpath(folder)
+        return real
+
     # --- telling --------------------------------------------------------------
 
     def report(self, reason: Reason) -> None:
@@ -219,6 +227,7 @@ class MultiLevelCache:
     def begin_run(self) -> None:
         """Look at every file and toolchain anew from now on."""
         self.files.begin_run()
+        self._real_folders.clear()
         if self._opened:
             self.toolchains.begin_run()
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.base.digest import digest_of
@@ -31,6 +31,9 @@ from incremental_tool.store.objects import (
     read_regular,
     touch,
 )
+
+if TYPE_CHECKING:
+    from incremental_tool.base.filesystem import Disk
 
 Report = Callable[[Reason], None]
 DigestOf = Callable[[bytes], Optional[bytes]]
@@ -168,6 +171,16 @@ def compare(result: KnownResult, digest: DigestOf, exists: Exists) -> Optional[R
         if exists(path):
             return Reason("zir.miss.input-appeared", os.fsdecode(path))
     return None
+
+
+def stands(path: bytes, disk: Disk) -> bool:
+    """Tell whether a compiler that looks for a file at `path` would find one.
+
+    A folder is passed over, except as a precompiled header, for which gcc takes folders too.
+    """
+    if not disk.exists(path):
+        return False
+    return path.endswith((b".gch", b".pch")) or disk.is_file(path)
 
 
 def put_in_place(path: bytes, content: bytes, permissions: int) -> bool:
