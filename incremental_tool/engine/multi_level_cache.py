@@ -242,10 +242,11 @@ class MultiLevelCache:
 
     def commit(self) -> None:
         """Save what was learned, and keep the store within its limits. Never raises OSError."""
-        taken = self.snapshot()
+        taken: dict[str, Any] = {}
         if self._state_writable:
             try:
                 self.files.settle()
+                taken = self.snapshot()
                 self.files.save()
                 if self._opened:
                     self.toolchains.save()
@@ -263,7 +264,7 @@ class MultiLevelCache:
                 self.settings.cache_age_days,
                 self.report,
             )
-        self._show(taken)
+        self._show(taken or self.snapshot())
 
     def _show(self, taken: dict[str, Any]) -> None:
         wish = self.settings.stats
