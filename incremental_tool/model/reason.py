@@ -100,7 +100,7 @@ REASONS: dict[str, str] = {
     "fresh.skip.not-built": "the run was not to build",
     "fresh.skip.input-moved": "an input changed while the build ran",
     "fresh.skip.late": "the tool was set up after scripts had been read",
-    "fresh.skip.elsewhere": "INCREMENTAL_DIR is set by a script; set the environment variable instead",
+    "fresh.skip.elsewhere": "a script sets INCREMENTAL_DIR; set the environment variable instead",
     "fresh.skip.unwritable": "the snapshot could not be written",
     "fresh.skip.too-large": "the snapshot would be larger than one may be",
     "fresh.skip.unsupported": "this SCons offers no place to record what the scripts read",

@@ -20,6 +20,7 @@ Properties kept:
 
 * A cut, changed, lengthened or invented file raises CorruptRecord and nothing else; no
   length is believed before it was compared with what is there.
+* A file of another user is not read: what it says to run again would be run.
 * A file is replaced whole. At most KEPT are kept; the oldest goes.
 
 Imports nothing that a start-up would feel: this module is on the way of every
@@ -30,6 +31,10 @@ History of the format: 1.
 
 from __future__ import annotations
 
+import os
+
+from incremental_tool.base.digest import checksum_of
+from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.snapshot import (
     AMONG,
     BUILDING,
@@ -81,17 +86,43 @@ __all__ = [
     "save",
 ]
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
 MAGIC = b"INCFRSH\x01"
 KEPT = 16
 """Snapshots in one project: as many command lines as people alternate between, and more."""
 
 
+_HEAD_SIZE = 48
+_SIZE_LIMIT = 1 << 31
+"""Bytes in a front or an actions section at most: a hundred times what 100,000 files need."""
+_UNSIGNED = 3
+"""The first columns (device, inode, mode) are unsigned, sizes and times are not."""
+_MARKS = 1 + len(COLUMNS)
+_PLAIN = 10
+_SECTIONS = _PLAIN + 2 * _MARKS
+
+
 def save(folder: bytes, key: str, snapshot: Snapshot) -> None:
     """Write a snapshot as `folder`/`key`, whole or not at all, and remove the oldest over KEPT.
 
-    Makes the folder. Raises OSError; the caller goes on without a snapshot then.
+    Makes the folder. Raises OSError; ValueError for a snapshot larger than any reader takes. The
+    caller goes on without a snapshot then.
     """
-    raise NotImplementedError
+    from incremental_tool.base.atomic import replace_file
+
+    front, actions = _pack_front(snapshot), _pack_actions(snapshot.actions)
+    if max(len(front), len(actions)) >= _SIZE_LIMIT:
+        raise ValueError("the snapshot is larger than one may be")
+    numbers = (len(front), len(actions), checksum_of(front), checksum_of(actions))
+    head = MAGIC + _integers("Q", numbers)
+    head += _integers("Q", [checksum_of(head)])
+    os.makedirs(folder, exist_ok=True)
+    replace_file(os.path.join(folder, key.encode()), head + front + actions)
+    _drop_oldest(folder)
 
 
 def load(folder: bytes, key: str) -> Snapshot | None:
@@ -100,14 +131,239 @@ def load(folder: bytes, key: str) -> Snapshot | None:
     Raises CorruptRecord for a file that is not a whole snapshot of this version, OSError when it
     cannot be read.
     """
-    raise NotImplementedError
+    front = _read(folder, key, 0)
+    return None if front is None else _checked(_unpack_front, front)
 
 
 def load_actions(folder: bytes, key: str) -> list[Action] | None:
     """Return the actions of the snapshot for a key. Raises as `load`."""
-    raise NotImplementedError
+    section = _read(folder, key, 1)
+    return None if section is None else _checked(_unpack_actions, section)
 
 
 def remove(folder: bytes, key: str) -> None:
     """Remove the snapshot for a key, if there is one. Raises OSError."""
-    raise NotImplementedError
+    try:
+        os.unlink(os.path.join(folder, key.encode()))
+    except FileNotFoundError:
+        pass
+
+
+def _drop_oldest(folder: bytes) -> None:
+    found = []
+    for entry in os.scandir(folder):
+        try:
+            found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
+        except OSError:  # another build dropped it first
+            pass
+    for _, path in sorted(found, reverse=True)[KEPT:]:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+
+# --- the file
+
+
+def _read(folder: bytes, key: str, part: int) -> bytes | None:
+    """Return one of the two parts, its seal checked."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+    try:
+        fd = os.open(os.path.join(folder, key.encode()), flags)
+    except FileNotFoundError:
+        return None
+    try:
+        head = os.read(fd, _HEAD_SIZE)
+        if len(head) != _HEAD_SIZE or head[:8] != MAGIC:
+            raise CorruptRecord("not a snapshot of this version")
+        numbers = memoryview(head)[8:].cast("Q").tolist()
+        if checksum_of(head[:-8]) != numbers[-1]:
+            raise CorruptRecord("the head's checksum does not match")
+        sizes = numbers[:2]
+        status = os.fstat(fd)
+        if status.st_uid != os.geteuid():
+            raise CorruptRecord("written by another user")
+        if max(sizes) >= _SIZE_LIMIT or status.st_size != _HEAD_SIZE + sum(sizes):
+            raise CorruptRecord("length does not match")
+        if part:
+            os.lseek(fd, sizes[0], os.SEEK_CUR)
+        content = os.read(fd, sizes[part])
+        while len(content) < sizes[part]:  # one read gives 2 GB at most, and fewer after a signal
+            more = os.read(fd, sizes[part] - len(content))
+            if not more:
+                raise CorruptRecord("cut off")
+            content += more
+    finally:
+        os.close(fd)
+    if checksum_of(content) != numbers[2 + part]:
+        raise CorruptRecord("checksum does not match")
+    return content
+
+
+def _checked(unpack: Callable[[bytes], Any], content: bytes) -> Any:
+    """Unpack a part whose seal is right: what is still wrong in it was made so on purpose."""
+    try:
+        return unpack(content)
+    except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
+        raise CorruptRecord(f"not as its format says ({error})") from None
+
+
+# --- sections
+
+
+def _integers(code: str, values: Sequence[int]) -> bytes:
+    from struct import pack
+
+    return pack(f"={len(values)}{code}", *values)
+
+
+def _list(strings: Sequence[bytes]) -> bytes:
+    return _integers("I", [len(strings), *map(len, strings)]) + b"".join(strings)
+
+
+def _strings(section: bytes) -> list[bytes]:
+    view = memoryview(section)
+    count = view[:4].cast("I")[0]
+    start = 4 + 4 * count
+    if start > len(section):
+        raise ValueError("count")
+    lengths = view[4:start].cast("I").tolist()
+    if start + sum(lengths) != len(section):
+        raise ValueError("lengths")
+    found = []
+    for length in lengths:
+        found.append(section[start : start + length])
+        start += length
+    return found
+
+
+def _paths(section: bytes) -> list[bytes]:
+    return section.split(b"\0") if section else []
+
+
+def _pairs(section: bytes) -> list[tuple[bytes, bytes]]:
+    strings = _strings(section)
+    if len(strings) % 2:
+        raise ValueError("pairs")
+    return list(zip(strings[::2], strings[1::2]))
+
+
+def _flat(pairs: Sequence[tuple[bytes, ...]]) -> list[bytes]:
+    return [field for pair in pairs for field in pair]
+
+
+def _pack_marks(marks: Marks) -> list[bytes]:
+    unsigned = [_integers("Q", column) for column in marks.columns[:_UNSIGNED]]
+    signed = [_integers("q", column) for column in marks.columns[_UNSIGNED:]]
+    return [b"\0".join(marks.paths), *unsigned, *signed]
+
+
+def _unpack_marks(sections: Sequence[bytes]) -> Marks:
+    paths = _paths(sections[0])
+    views = list(map(memoryview, sections[1:]))
+    columns = [view.cast("Q").tolist() for view in views[:_UNSIGNED]]
+    columns += [view.cast("q").tolist() for view in views[_UNSIGNED:]]
+    if any(len(column) != len(paths) for column in columns):
+        raise ValueError("columns")
+    return Marks(paths, columns)
+
+
+def _pack_front(snapshot: Snapshot) -> bytes:
+    sections = [
+        _list([snapshot.salt, *_flat(list(snapshot.circumstances.items()))]),
+        b"\0".join(snapshot.present),
+        b"\0".join(snapshot.absent),
+        _list([f for path, to in snapshot.links for f in (path, b"" if to is None else b">" + to)]),
+        _list(
+            [
+                field
+                for index, views in enumerate(snapshot.views)
+                for view in views
+                for field in (b"%d" % index, view.kind, view.pattern, view.digest)
+            ]
+        ),
+        _list(
+            [
+                b"whole" if snapshot.whole_environment else b"named",
+                *_flat(list(snapshot.environment.items())),
+            ]
+        ),
+        _list(_flat([(p.folder, p.outcome, b"\0".join(p.argv)) for p in snapshot.processes])),
+        _list(_flat(snapshot.options)),
+        _list([text.encode() for refusal in snapshot.refusals for text in refusal]),
+        _list(
+            _flat([(bytes((s.stream, s.when, s.hidden_by)), s.text) for s in snapshot.said]),
+        ),
+        *_pack_marks(snapshot.files),
+        *_pack_marks(snapshot.folders),
+    ]
+    return _integers("Q", [len(section) for section in sections]) + b"".join(sections)
+
+
+def _unpack_front(front: bytes) -> Snapshot:
+    start = 8 * _SECTIONS
+    sizes = memoryview(front)[:start].cast("Q").tolist()
+    if len(sizes) != _SECTIONS or start + sum(sizes) != len(front):
+        raise ValueError("sections")
+    sections = []
+    for size in sizes:
+        sections.append(front[start : start + size])
+        start += size
+    snapshot = Snapshot()
+    snapshot.salt, *rest = _strings(sections[0])
+    snapshot.circumstances = dict(zip(rest[::2], rest[1::2]))
+    snapshot.present = _paths(sections[1])
+    snapshot.absent = _paths(sections[2])
+    snapshot.links = [(path, to[1:] if to else None) for path, to in _pairs(sections[3])]
+    _, *rest = environment = _strings(sections[5])
+    snapshot.whole_environment = environment[0] == b"whole"
+    snapshot.environment = dict(zip(rest[::2], rest[1::2]))
+    fields = iter(_strings(sections[6]))
+    snapshot.processes = [
+        Process(argv.split(b"\0"), folder, outcome)
+        for folder, outcome, argv in zip(fields, fields, fields)
+    ]
+    snapshot.options = _pairs(sections[7])
+    snapshot.refusals = [(name.decode(), detail.decode()) for name, detail in _pairs(sections[8])]
+    snapshot.said = [Said(code[0], code[1], code[2], text) for code, text in _pairs(sections[9])]
+    snapshot.files = _unpack_marks(sections[_PLAIN : _PLAIN + _MARKS])
+    snapshot.folders = _unpack_marks(sections[_PLAIN + _MARKS :])
+    snapshot.views = [[] for _ in snapshot.folders.paths]
+    fields = iter(_strings(sections[4]))
+    for index, kind, pattern, digest in zip(fields, fields, fields, fields):
+        snapshot.views[int(index)].append(View(kind, pattern, digest))
+    return snapshot
+
+
+def _pack_actions(actions: Sequence[Action]) -> bytes:
+    numbers: list[int] = []
+    texts: list[bytes] = []
+    for action in actions:
+        texts += (action.kind, action.command, action.shown, b" ".join(action.flags))
+        for files in (action.outputs, action.sources, action.implicit):
+            numbers.append(len(files))
+            numbers += files
+    packed = _integers("I", numbers)
+    return _integers("Q", [len(packed)]) + packed + _list(texts)
+
+
+def _unpack_actions(section: bytes) -> list[Action]:
+    size = memoryview(section)[:8].cast("Q")[0]
+    if size > len(section) - 8:
+        raise ValueError("numbers")
+    numbers = memoryview(section)[8 : 8 + size].cast("I").tolist()
+    texts = iter(_strings(section[8 + size :]))
+    actions, position = [], 0
+    for kind, command, shown, flags in zip(texts, texts, texts, texts):
+        files = []
+        for _ in range(3):
+            end = position + 1 + numbers[position]
+            if end > len(numbers):
+                raise ValueError("files")
+            files.append(numbers[position + 1 : end])
+            position = end
+        actions.append(Action(kind, command, shown, flags.split(), *files))
+    if position != len(numbers):
+        raise ValueError("rest")
+    return actions
