@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Optional, Union
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.plan import Found, Plan, Request
 from incremental_tool.model.action import Fields, environment_fields
+from incremental_tool.model.assembler_command import (
+    assembler_dependency_words,
+)
 from incremental_tool.model.compile_command import (
     CompileCommand,
     dependency_query,
     dependency_words,
 )
 from incremental_tool.model.depfile import parse_depfile
-from incremental_tool.model.include_search import SearchDirs, absent_candidates
+from incremental_tool.model.include_search import SearchDirs, absent_candidates, assembler_absent
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.zir_cache import stands
 
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.toolchain import Toolchain
-    from incremental_tool.model.assembler_command import AssembleCommand
+    from incremental_tool.model.assembler_command import (
+        AssembleCommand,
+    )
     from incremental_tool.model.imports import Imports
 
 _PREPROCESSED_WITHOUT_DEPFILE = "assembler"
@@ -117,27 +122,20 @@ def plan_assembly(
         fields.append(("directory", request.directory))
     own = os.fsencode(command.depfile)
     depfile = own or cache.scratch_path("d")
-    argv = list(words)
-    if not own:
-        argv += ["--MD", os.fsdecode(depfile)]
+    argv = [*words, *assembler_dependency_words(command, os.fsdecode(depfile))]
+    include_dirs = [os.fsencode(folder) for folder in command.include_dirs]
 
     def collect() -> Union[Found, Reason]:
         read = read_depfile(depfile, remove=not own)
         if isinstance(read, Reason):
             return read
-        absent: list[bytes] = []
-        folders = [b"", *(os.fsencode(folder) for folder in command.include_dirs)]
-        for path in read:
-            base = os.path.basename(path)
-            for folder in folders:
-                candidate = os.path.join(folder, base)
-                if candidate not in read and not cache.disk.exists(candidate):
-                    absent.append(candidate)
-        return Found(read, absent)
+        found = {path: cache.files.imports(path) for path in read}
+        imports = {path: known for path, known in found.items() if known is not None}
+        source = os.fsencode(command.source)
+        absent = assembler_absent(include_dirs, source, read, imports, cache.real_folder)
+        return Found(read, sorted(absent))
 
-    outputs = [os.fsencode(command.output)]
-    if own:
-        outputs.append(own)
+    outputs = [os.fsencode(name) for name in (command.output, *command.extra_outputs)]
     return Plan("assemble", fields, outputs, argv, None, False, collect)
 
 
