@@ -55,11 +55,10 @@ def plan_compile(
         ("toolchain", toolchain.digest),
         *environment_fields(request.environment, compiler=True),
     ]
-    for name in command.identity_files:
-        digest = cache.files.digest(os.fsencode(name))
-        if digest is None:
-            return Reason("zir.refuse.option", f"{name} cannot be read")
-        fields.append((f"file {name}", digest))
+    named = identity_fields(command.identity_files, cache)
+    if isinstance(named, Reason):
+        return named
+    fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
     depfile = cache.scratch_path("d")
@@ -145,6 +144,17 @@ def command_field(words: Sequence[str], directory: bytes) -> bytes:
     return text.replace(directory, b"<top>") if directory in text else text
 
 
+def identity_fields(names: Sequence[str], cache: MultiLevelCache) -> Union[Fields, Reason]:
+    """Return one field for each file that steers a command and that no dependency list names."""
+    fields: Fields = []
+    for name in names:
+        digest = cache.files.digest(os.fsencode(name))
+        if digest is None:
+            return Reason("zir.refuse.option", f"{name} cannot be read")
+        fields.append((f"file {name}", digest))
+    return fields
+
+
 def names_project(paths: Sequence[str], directory: bytes) -> bool:
     """Tell whether any of a command's absolute paths leads into the project."""
     if not paths:
@@ -219,7 +229,9 @@ def examine(
         [os.fsencode(name) for name in forced],
         cache.real_folder,
     )
-    for path in looked.precompiled:
+    # A precompiled header in use hides the very header from the compiler's list, so its place
+    # follows from the source's own words.
+    for path in looked.precompiled | precompiled_places(search, source, imports.get(source)):
         if cache.disk.exists(path):
             return Reason("zir.refuse.pch", os.fsdecode(path))
     absent = looked.absent | looked.precompiled
@@ -232,6 +244,21 @@ def examine(
                 break
             absent.add(candidate)
     return Found([*inputs, *sorted(extra)], sorted(absent))
+
+
+def precompiled_places(search: SearchDirs, source: bytes, imports: Optional[Imports]) -> set[bytes]:
+    """Return where a precompiled form of a header that the source itself includes may lie."""
+    if imports is None:
+        return set()
+    beside = source[: source.rfind(b"/") + 1]
+    folders = [*search.quote, *search.bracket, *search.system, *search.after]
+    starts = [beside, *(folder.rstrip(b"/") + b"/" for folder in folders)]
+    return {
+        start + entry[1:] + b".gch"
+        for entry in imports.entries
+        if entry[:1] in (b'"', b"<")
+        for start in starts
+    }
 
 
 def _plain_assembly(source: bytes, cache: MultiLevelCache) -> Union[Found, Reason]:
