@@ -121,7 +121,7 @@ def parse_compile(words: Sequence[str], directory: str) -> Parsed:
             return Reason(field, value)
         if action is NEXT_SET or action is NEXT_ADD or action is NEXT_PLAIN:
             value = next(rest, "")
-            if not value or value[0] in "@=$":
+            if not value or value[0] in "@=$" or (value == "-" and action is NEXT_ADD):
                 return _odd_word(value or word)
             if probe:
                 probe_words.append(value)
