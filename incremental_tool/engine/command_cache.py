@@ -100,7 +100,7 @@ class CommandCache:
         self._cache.statistics.add("refused")
         self._cache.note(reason, request.targets)
         status = self._plainly(request, plain)
-        self._log(request, NO_DIGEST, NO_DIGEST, reason, 0)
+        self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, reason, 0)
         return status
 
     def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
@@ -132,13 +132,16 @@ class CommandCache:
         statistics.add("hits")
         statistics.add("command_ms_saved", hit.result.milliseconds)
         self._say(hit.result.stdout, hit.result.stderr, hit.result.colored and not request.terminal)
-        self._log(request, action, result_digest(hit.result), "hit", hit.result.milliseconds)
+        names = _logged(request.targets, plan.kind)
+        self._cache.log_outcome(
+            names, action, result_digest(hit.result), "hit", hit.result.milliseconds
+        )
 
     # --- miss -----------------------------------------------------------------
 
     def _explain(self, request: Request, action: bytes, plan: Plan, reason: Reason) -> Reason:
         if reason.id == "zir.miss.new":
-            last = self._cache.log.last(request.targets[0])
+            last = self._cache.log.last(_logged(request.targets, plan.kind)[0])
             if last is not None and last.action not in (action, NO_DIGEST):
                 manifest = self._cache.zir.manifest(last.action)
                 if manifest is not None:
@@ -166,7 +169,9 @@ class CommandCache:
         for path in [*plan.outputs, *request.targets]:
             self._cache.files.forget(path)
         if done.status != 0:
-            self._not_stored(request, action, Reason("zir.skip.failed", f"status {done.status}"))
+            self._not_stored(
+                request, plan, action, Reason("zir.skip.failed", f"status {done.status}")
+            )
             return done.status
         try:
             self._store(request, plan, action, reason, done, began_ns)
@@ -212,36 +217,38 @@ class CommandCache:
             streams = self._threads.streams = (_scratch_file(), _scratch_file())
         return streams
 
-    def _not_stored(self, request: Request, action: bytes, reason: Reason) -> None:
+    def _not_stored(self, request: Request, plan: Plan, action: bytes, reason: Reason) -> None:
         self._cache.statistics.add(
             "refused" if reason.id.startswith("zir.refuse.") else "not_stored"
         )
         self._cache.note(reason, request.targets)
-        self._log(request, action, NO_DIGEST, reason, 0)
+        self._cache.log_outcome(_logged(request.targets, plan.kind), action, NO_DIGEST, reason, 0)
 
     def _store(
         self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
     ) -> None:
         found = plan.collect()
         if isinstance(found, Reason):
-            self._not_stored(request, action, found)
+            self._not_stored(request, plan, action, found)
             return
         inputs = self._inputs(found, began_ns)
         if isinstance(inputs, Reason):
-            self._not_stored(request, action, inputs)
+            self._not_stored(request, plan, action, inputs)
             return
         absent = self._absent(found, began_ns)
         if isinstance(absent, Reason):
-            self._not_stored(request, action, absent)
+            self._not_stored(request, plan, action, absent)
             return
         if max(len(done.stdout), len(done.stderr)) > MAX_STREAM:
-            self._not_stored(request, action, Reason("zir.skip.output-too-large", "its messages"))
+            self._not_stored(
+                request, plan, action, Reason("zir.skip.output-too-large", "its messages")
+            )
             return
         outputs, contents = [], []
         for path in plan.outputs:
             taken = self._take(path)
             if isinstance(taken, Reason):
-                self._not_stored(request, action, taken)
+                self._not_stored(request, plan, action, taken)
                 return
             outputs.append(taken[0])
             contents.append(taken[1])
@@ -257,10 +264,11 @@ class CommandCache:
         )
         skipped = self._cache.zir.store(action, plan.fields, result, contents)
         if skipped is not None:
-            self._not_stored(request, action, skipped)
+            self._not_stored(request, plan, action, skipped)
             return
         self._cache.statistics.add("stored")
-        self._log(request, action, result_digest(result), why, done.milliseconds, stored=True)
+        names = _logged(request.targets, plan.kind)
+        self._cache.log_outcome(names, action, result_digest(result), why, done.milliseconds)
 
     def _inputs(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
         files = self._cache.files
@@ -308,20 +316,6 @@ class CommandCache:
 
     # --- telling --------------------------------------------------------------
 
-    def _log(
-        self,
-        request: Request,
-        action: bytes,
-        result: bytes,
-        outcome: Union[str, Reason],
-        milliseconds: int,
-        *,
-        stored: bool = False,
-    ) -> None:
-        self._cache.log_outcome(
-            request.targets, action, result, outcome, milliseconds, stored=stored
-        )
-
     @staticmethod
     def _say(stdout: bytes, stderr: bytes, strip: bool) -> None:
         for stream, said in ((sys.stdout, stdout), (sys.stderr, stderr)):
@@ -336,6 +330,15 @@ class CommandCache:
             else:
                 stream.write(text.decode("utf-8", "replace"))
                 stream.flush()
+
+
+def _logged(targets: list[bytes], kind: str) -> list[bytes]:
+    """Return the names under which an outcome is logged.
+
+    An archive is made by `ar` and then indexed by `ranlib`: the second command must not stand in
+    for the first when a miss is explained.
+    """
+    return [target + b" (index)" for target in targets] if kind == "index" else targets
 
 
 def result_digest(result: KnownResult) -> bytes:

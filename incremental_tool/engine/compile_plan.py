@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Optional, Union
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.plan import Found, Plan, Request
 from incremental_tool.model.action import Fields, environment_fields
+from incremental_tool.model.assembler_command import (
+    assembler_dependency_words,
+)
 from incremental_tool.model.compile_command import (
     CompileCommand,
     dependency_query,
     dependency_words,
 )
 from incremental_tool.model.depfile import parse_depfile
-from incremental_tool.model.include_search import SearchDirs, absent_candidates
+from incremental_tool.model.include_search import SearchDirs, absent_candidates, assembler_absent
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.zir_cache import stands
 
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.toolchain import Toolchain
-    from incremental_tool.model.assembler_command import AssembleCommand
+    from incremental_tool.model.assembler_command import (
+        AssembleCommand,
+    )
     from incremental_tool.model.imports import Imports
 
 _PREPROCESSED_WITHOUT_DEPFILE = "assembler"
@@ -50,11 +55,10 @@ def plan_compile(
         ("toolchain", toolchain.digest),
         *environment_fields(request.environment, compiler=True),
     ]
-    for name in command.identity_files:
-        digest = cache.files.digest(os.fsencode(name))
-        if digest is None:
-            return Reason("zir.refuse.option", f"{name} cannot be read")
-        fields.append((f"file {name}", digest))
+    named = identity_fields(command.identity_files, cache)
+    if isinstance(named, Reason):
+        return named
+    fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
     depfile = cache.scratch_path("d")
@@ -117,27 +121,20 @@ def plan_assembly(
         fields.append(("directory", request.directory))
     own = os.fsencode(command.depfile)
     depfile = own or cache.scratch_path("d")
-    argv = list(words)
-    if not own:
-        argv += ["--MD", os.fsdecode(depfile)]
+    argv = [*words, *assembler_dependency_words(command, os.fsdecode(depfile))]
+    include_dirs = [os.fsencode(folder) for folder in command.include_dirs]
 
     def collect() -> Union[Found, Reason]:
         read = read_depfile(depfile, remove=not own)
         if isinstance(read, Reason):
             return read
-        absent: list[bytes] = []
-        folders = [b"", *(os.fsencode(folder) for folder in command.include_dirs)]
-        for path in read:
-            base = os.path.basename(path)
-            for folder in folders:
-                candidate = os.path.join(folder, base)
-                if candidate not in read and not cache.disk.exists(candidate):
-                    absent.append(candidate)
-        return Found(read, absent)
+        found = {path: cache.files.imports(path) for path in read}
+        imports = {path: known for path, known in found.items() if known is not None}
+        source = os.fsencode(command.source)
+        absent = assembler_absent(include_dirs, source, read, imports, cache.real_folder)
+        return Found(read, sorted(absent))
 
-    outputs = [os.fsencode(command.output)]
-    if own:
-        outputs.append(own)
+    outputs = [os.fsencode(name) for name in (command.output, *command.extra_outputs)]
     return Plan("assemble", fields, outputs, argv, None, False, collect)
 
 
@@ -145,6 +142,17 @@ def command_field(words: Sequence[str], directory: bytes) -> bytes:
     """Return a command's words as one key field; the project's folder is written `<top>`."""
     text = b"\0".join(map(os.fsencode, words))
     return text.replace(directory, b"<top>") if directory in text else text
+
+
+def identity_fields(names: Sequence[str], cache: MultiLevelCache) -> Union[Fields, Reason]:
+    """Return one field for each file that steers a command and that no dependency list names."""
+    fields: Fields = []
+    for name in names:
+        digest = cache.files.digest(os.fsencode(name))
+        if digest is None:
+            return Reason("zir.refuse.option", f"{name} cannot be read")
+        fields.append((f"file {name}", digest))
+    return fields
 
 
 def names_project(paths: Sequence[str], directory: bytes) -> bool:
@@ -221,7 +229,9 @@ def examine(
         [os.fsencode(name) for name in forced],
         cache.real_folder,
     )
-    for path in looked.precompiled:
+    # A precompiled header in use hides the very header from the compiler's list, so its place
+    # follows from the source's own words.
+    for path in looked.precompiled | precompiled_places(search, source, imports.get(source)):
         if cache.disk.exists(path):
             return Reason("zir.refuse.pch", os.fsdecode(path))
     absent = looked.absent | looked.precompiled
@@ -234,6 +244,21 @@ def examine(
                 break
             absent.add(candidate)
     return Found([*inputs, *sorted(extra)], sorted(absent))
+
+
+def precompiled_places(search: SearchDirs, source: bytes, imports: Optional[Imports]) -> set[bytes]:
+    """Return where a precompiled form of a header that the source itself includes may lie."""
+    if imports is None:
+        return set()
+    beside = source[: source.rfind(b"/") + 1]
+    folders = [*search.quote, *search.bracket, *search.system, *search.after]
+    starts = [beside, *(folder.rstrip(b"/") + b"/" for folder in folders)]
+    return {
+        start + entry[1:] + b".gch"
+        for entry in imports.entries
+        if entry[:1] in (b'"', b"<")
+        for start in starts
+    }
 
 
 def _plain_assembly(source: bytes, cache: MultiLevelCache) -> Union[Found, Reason]:

@@ -11,17 +11,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Union
 
-from incremental_tool.engine.compile_plan import command_field, names_project, read_depfile
+from incremental_tool.engine.compile_plan import (
+    command_field,
+    identity_fields,
+    names_project,
+    read_depfile,
+)
 from incremental_tool.engine.plan import Found, Plan, Request
 from incremental_tool.model.action import Fields, environment_fields
-from incremental_tool.model.link_command import LinkCommand, library_candidates
+from incremental_tool.model.link_command import LinkCommand, absent_libraries, link_dependency_words
 from incremental_tool.model.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
-    from incremental_tool.engine.toolchain import Toolchain
     from incremental_tool.model.archive_command import ArchiveCommand
 
 
@@ -36,7 +40,6 @@ def plan_archive(
     if isinstance(toolchain, Reason):
         return toolchain
     members = [os.fsencode(member) for member in command.members]
-    inputs = members
     fields: Fields = [
         ("kind", b"index" if command.index_only else b"archive"),
         ("command", command_field(words, request.directory)),
@@ -51,13 +54,13 @@ def plan_archive(
             return Reason("zir.refuse.outside-input", command.output)
         fields.append(("archive", before))
     return Plan(
-        "archive",
+        "index" if command.index_only else "archive",
         fields,
         [output],
         words,
         None,
         False,
-        lambda: Found(inputs, []),
+        lambda: Found(members, []),
     )
 
 
@@ -78,40 +81,26 @@ def plan_link(
         ("toolchain", toolchain.digest),
         *environment_fields(request.environment, compiler=True),
     ]
+    named = identity_fields(command.identity_files, cache)
+    if isinstance(named, Reason):
+        return named
+    fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
     depfile = cache.scratch_path("ld")
-    argv = [*words, f"-Wl,--dependency-file={os.fsdecode(depfile)}"]
+    argv = [*words, *link_dependency_words(command, os.fsdecode(depfile))]
+    folders = [*map(os.fsencode, command.library_dirs), *toolchain.library_dirs]
+    needed = [os.fsencode(folder) for folder in command.needed_dirs]
+    given = [os.fsencode(name) for name in command.inputs]
 
     def collect() -> Union[Found, Reason]:
         read = read_depfile(depfile, remove=True)
         if isinstance(read, Reason):
             return read
-        inputs = [path for path in read if not _is_temporary(path)]
-        return Found(inputs, _absent_libraries(command, toolchain, inputs, cache))
+        for path in read:
+            if not cache.disk.exists(path):
+                # a temporary object: some input held code for link-time optimisation
+                return Reason("zir.refuse.lto-link", os.fsdecode(path))
+        return Found(read, sorted(absent_libraries(folders, needed, read, given)))
 
     return Plan("link", fields, [os.fsencode(command.output)], argv, None, False, collect)
-
-
-def _is_temporary(path: bytes) -> bool:
-    """Tell whether an input was a temporary file of the driver's own, gone by now."""
-    return os.path.basename(path).startswith(b"cc") and not os.path.exists(path)
-
-
-def _absent_libraries(
-    command: LinkCommand, toolchain: Toolchain, inputs: list[bytes], cache: MultiLevelCache
-) -> list[bytes]:
-    """Return every path at which the linker looked for a library before it found it."""
-    folders = [*map(os.fsencode, command.library_dirs), *toolchain.library_dirs]
-    real = {os.path.realpath(path) for path in inputs}
-    absent = []
-    for library in command.libraries:
-        names = [os.fsencode(name) for name in library_candidates(library)]
-        earlier: list[bytes] = []
-        for candidate in (os.path.join(folder, name) for folder in folders for name in names):
-            if not cache.disk.exists(candidate):
-                earlier.append(candidate)
-            elif os.path.realpath(candidate) in real:
-                break
-        absent += earlier
-    return sorted(set(absent))

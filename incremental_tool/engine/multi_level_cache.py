@@ -200,15 +200,11 @@ class MultiLevelCache:
         result: bytes,
         outcome: Union[str, Reason],
         milliseconds: int,
-        *,
-        stored: bool = False,
     ) -> None:
         """Append what became of each target to the action log."""
         name, detail = (
             (outcome.id, outcome.detail) if isinstance(outcome, Reason) else (outcome, "")
         )
-        if stored and name == "zir.miss.new":
-            detail = detail or "first build"
         when = int(time.time())
         if not self._state_writable:
             return

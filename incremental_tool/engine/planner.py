@@ -81,7 +81,7 @@ class Planner:
         archiving = parse_archive(words)
         if not isinstance(archiving, Reason):
             return plan_archive(archiving, words, request, self._cache)
-        linking = parse_link(words, directory)
+        linking = parse_link(words)
         if not isinstance(linking, Reason):
             return plan_link(linking, words, request, self._cache)
         return _most_telling([compiling, assembling, archiving, linking])

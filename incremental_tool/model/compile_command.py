@@ -14,7 +14,9 @@ What gcc 12 and clang 14 really write (the tests run both):
 * A `.s` source is not preprocessed: no dependency file is written, and `.su`
   and `.gcno` are not either.
 * gcc writes the working directory into objects for `-flto`, whatever prefix
-  maps say, and clang into those of assembler sources with `-g`.
+  maps say; clang, in spite of them, into those of assembler sources with `-g`;
+  and GNU as even without `-g` where the source holds a `.loc` of its own. So
+  it always counts for `-flto` and for assembler sources.
 
 Does not know whether files exist, nor which compiler `cc` is.
 """
@@ -119,7 +121,7 @@ def parse_compile(words: Sequence[str], directory: str) -> Parsed:
             return Reason(field, value)
         if action is NEXT_SET or action is NEXT_ADD or action is NEXT_PLAIN:
             value = next(rest, "")
-            if not value or value[0] in "@=$":
+            if not value or value[0] in "@=$" or (value == "-" and action is NEXT_ADD):
                 return _odd_word(value or word)
             if probe:
                 probe_words.append(value)
@@ -296,10 +298,10 @@ def _names_directory(
     """Whether the outputs contain the working directory."""
     if state.get("lto") or "profile" in state or "notes" in state or "assembler_debug" in state:
         return True
-    if not state.get("debug"):
-        return False
     if language.startswith("assembler"):
         return True
+    if not state.get("debug"):
+        return False
     if "directory_named" in state:
         return False
     # gcc and clang differ in which of several maps wins, so one that maps the

@@ -94,6 +94,27 @@ def absent_candidates(
     return AbsentPaths(absent, walk.precompiled, list(walk.probes))
 
 
+def assembler_absent(
+    include_dirs: Iterable[bytes],
+    source: bytes,
+    dependencies: Sequence[bytes],
+    imports: Mapping[bytes, Imports],
+    resolve: Callable[[bytes], bytes] = normalised,
+) -> set[bytes]:
+    """Return every path that the assembler looked for in vain.
+
+    It looks in the working directory, then in the -I folders, for names in
+    .include and .incbin alike, wherever the including file lies.
+    """
+    walk = _Walk(SearchDirs(bracket=(b".", *include_dirs)), dependencies, resolve)
+    for path in dict.fromkeys((source, *dependencies)):
+        found = imports.get(path)
+        if found is not None:
+            walk.assembler_imports(found)
+    walk.unexplained(source)
+    return {path for path in walk.absent if normalised(path) not in walk.known}
+
+
 def _prefix(folder: bytes) -> bytes:
     """Return a folder as the compiler writes it in front of a name."""
     return folder if folder[-1:] in (b"/", b"") else folder + b"/"
@@ -213,6 +234,19 @@ class _Walk:
                 # so each candidate's being there counts by itself.
                 for candidate in self.candidates(folder, name):
                     self.probes[(candidate,)] = None
+
+    def assembler_imports(self, imports: Imports) -> None:
+        """Search all that one file tells the assembler to read."""
+        if imports.computed:
+            self.computing.add(b"")
+        for entry in imports.entries:
+            if entry[:1] in (b"i", b"b"):
+                if entry[1:2] == b"/":
+                    self.explained.add(normalised(entry[1:]))
+                    continue
+                vain, found = self.angled(entry[1:])
+                if found:
+                    self.absent.update(vain)
 
     def _absolute(self, kind: bytes, name: bytes) -> None:
         if kind in (b"a", b"q", b"x"):

@@ -33,13 +33,17 @@ _File = SCons.Node.FS.File
 
 def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) -> bool:  # noqa: ARG001 - SCons's signature
     """Tell whether a dependency's content is another than when the target was built."""
-    try:
-        csig = dependency.ninfo.csig
-    except AttributeError:
-        csig = content_signature(dependency, target)
-    else:
-        if dependency.state == _EXECUTED and type(dependency) is _File:
+    # A signature that SCons found itself is taken only from a file built in this run: for others
+    # it may have trusted a time stamp (`File.visited` and max_drift).
+    csig = getattr(dependency.ninfo, "csig", None) if dependency in SESSION.signed else None
+    if csig is not None:
+        pass  # the usual case: found for an earlier target
+    elif dependency.state == _EXECUTED:
+        csig = dependency.get_csig()
+        if type(dependency) is _File:
             SESSION.note_built(dependency)
+    else:
+        csig = content_signature(dependency, target)
     try:
         return bool(csig != prev_ni.csig)
     except AttributeError:
@@ -76,6 +80,7 @@ def _known_signature(dependency: Any, cache: Any) -> str:
         return ""
     csig: str = entry.signature.hex()
     dependency.get_ninfo().csig = csig
+    SESSION.signed.add(dependency)
     _correct_drift(dependency, csig)
     return csig
 

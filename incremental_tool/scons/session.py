@@ -46,6 +46,8 @@ class Session:
         self.kept: set[bytes] = set()
         """Targets left in place that SCons would have removed before building them."""
         self._settled: set[Any] = set()
+        self.signed: set[Any] = set()
+        """Source nodes whose signature, as SCons holds it, was found by our Decider."""
 
     def cache(self, env: Any) -> Optional[MultiLevelCache]:
         """Return the stores, opened for `env`'s project if need be; None when off."""
@@ -111,6 +113,7 @@ class Session:
         except Exception as error:
             cache.failed("commit", error)
         self._settled.clear()
+        self.signed.clear()
         self.kept.clear()
 
 

@@ -95,9 +95,12 @@ class CachingSpawn:
             targets = list(CONTEXT.targets)
             if CONTEXT.shell_environment is not env or not targets:
                 refusal = Reason("zir.refuse.no-context")
-        if not getattr(self.original, "__module__", "").startswith("SCons."):
+        if not getattr(self.original, "__module__", "").startswith("SCons.Platform."):
             refusal = Reason("zir.refuse.custom-spawn")
-        paths = [_path(node) for node in targets]
+        files = [node for node in targets if isinstance(node, SCons.Node.FS.Base)]
+        if len(files) != len(targets):
+            refusal = Reason("zir.refuse.not-recognised", "a target is no file")
+        paths = [_path(node) for node in files]
         removable = [path for path in paths if path in SESSION.kept]
         SESSION.kept.difference_update(removable)
         side_effects = [_path(node) for target in targets for node in target.side_effects]
@@ -166,7 +169,7 @@ def remove_kept(executor: Any) -> None:
     if executor is None:
         return
     for node in executor.get_all_targets():
-        path = _path(node)
+        path = _path(node) if isinstance(node, SCons.Node.FS.Base) else b""
         if path in SESSION.kept:
             SESSION.kept.discard(path)
             try:

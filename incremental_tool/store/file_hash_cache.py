@@ -69,6 +69,9 @@ FORGET_AFTER = 50
 SCAN_LIMIT = 16 * 1024 * 1024
 """Bytes of a file in which imports are looked for; a larger one is no source that people write."""
 
+READ_LIMIT = 1 << 30
+"""Bytes of a file that is read at most: it is held in memory. A larger one has no entry."""
+
 Signer = Callable[[bytes], bytes]
 """Content signature (SCons's) of a file's bytes, raw, at most 32 bytes; b"" when it has none."""
 
@@ -260,7 +263,7 @@ class FileHashCache:
     def ensure_cached(self, path: bytes) -> Optional[Entry]:
         """Return what is known of the file's content, after at most one stat and one read a run.
 
-        None when there is no readable regular file at `path`.
+        None when there is no readable regular file of up to READ_LIMIT bytes at `path`.
         """
         try:
             entry = self._looked[path]
@@ -269,8 +272,8 @@ class FileHashCache:
         else:
             self.statistics.hits += 1
             return entry
-        self._clock()
-        entry = self._look(path, self._stat(path), sign=False)
+        clock_ns = self._clock()
+        entry = self._look(path, self._stat(path), clock_ns, sign=False)
         self._looked[path] = entry
         return entry
 
@@ -280,8 +283,7 @@ class FileHashCache:
         The caller's stat must not be older than the run. Nothing is remembered of the look
         beyond the entry, which the caller is expected to remember itself.
         """
-        self._clock()
-        return self._look(path, st, sign=True)
+        return self._look(path, st, self._clock(), sign=True)
 
     def _stat(self, path: bytes) -> Optional[os.stat_result]:
         started = time.perf_counter()
@@ -293,7 +295,9 @@ class FileHashCache:
             self.statistics.stats += 1
             self.statistics.stat_seconds += time.perf_counter() - started
 
-    def _look(self, path: bytes, st: Optional[os.stat_result], *, sign: bool) -> Optional[Entry]:
+    def _look(
+        self, path: bytes, st: Optional[os.stat_result], clock_ns: int, *, sign: bool
+    ) -> Optional[Entry]:
         if st is None or not stat_module.S_ISREG(st.st_mode):
             return None
         recorded = self._recorded(path)
@@ -304,11 +308,13 @@ class FileHashCache:
             and (recorded.signature or not sign or self._signer is None)
         ):
             return recorded
-        return self._read(path, st, self._clock_ns, sign=sign)
+        return self._read(path, st, clock_ns, sign=sign)
 
     def _read(
         self, path: bytes, st: os.stat_result, clock_ns: int, *, sign: bool
     ) -> Optional[Entry]:
+        if st.st_size > READ_LIMIT:
+            return None
         started = time.perf_counter()
         try:
             content = self._disk.read(path)
@@ -316,7 +322,11 @@ class FileHashCache:
             return None
         read = time.perf_counter()
         digest = digest_of(content)
-        signature = self._signer(content) if sign and self._signer else b""
+        if sign and self._signer:
+            signature = self._signer(content)
+        else:
+            known = self._recorded(path)
+            signature = known.signature if known and known.digest == digest else b""
         hashed = time.perf_counter()
         flags = RACY if is_racy(st, clock_ns) else 0
         imports = b""
@@ -351,16 +361,18 @@ class FileHashCache:
     def moved_since(self, path: bytes, moment_ns: int) -> bool:
         """Tell whether the file may have been written at or after `moment_ns`, by a new stat.
 
-        Also true when its identity is another than the one this run has seen; the run's view
-        then follows the disk.
+        Also true when its identity is another than the one this run has seen. The run's view then
+        follows the disk, as it does for a file last seen while it was racy: that one may have been
+        written between the look and the moment without its stat changing.
         """
         st = self._stat(path)
         if st is None:
             return True
         seen = self._looked.get(path)
-        if seen is None or seen.identity != identity_of(st):
-            self._looked[path] = self._look(path, st, sign=False)
-        return newest_ns(st) >= moment_ns
+        moved = seen is not None and seen.identity != identity_of(st)
+        if seen is None or moved or seen.flags & RACY:
+            self._looked[path] = self._look(path, st, moment_ns, sign=False)
+        return moved or is_racy(st, moment_ns)
 
     def combined_digest(
         self, path: bytes, resolve: Callable[[bytes, Imports], Iterable[bytes]]
@@ -394,11 +406,8 @@ class FileHashCache:
         Without this every freshly built file would be racy at the next run and read then.
         """
         racy = [path for path, entry in self._new.items() if entry.flags & RACY]
-        paths = self._written.union(racy)
-        self._written = set()
-        if not paths:
-            return
-        stats = {path: st for path in paths if (st := self._stat(path)) is not None}
+        written, self._written = self._written, set()
+        stats = {path: st for path in written.union(racy) if (st := self._stat(path)) is not None}
         if not stats:
             return
         newest = max(newest_ns(st) for st in stats.values())
@@ -408,7 +417,12 @@ class FileHashCache:
         for path, st in stats.items():
             if stat_module.S_ISREG(st.st_mode):
                 known = self._recorded(path)
-                if known is None or known.flags & RACY or known.identity != identity_of(st):
+                if (
+                    known is None
+                    or known.flags & RACY
+                    or known.identity != identity_of(st)
+                    or (path in written and self._signer is not None and not known.signature)
+                ):
                     fresh = self._stat(path)  # not older than the clock's sample
                     if fresh is not None:
                         self._read(path, fresh, clock_ns, sign=True)

@@ -21,13 +21,20 @@ _OFF = ("", "0", "no", "off", "false", "none")
 
 def generate(env: Any, **kw: Any) -> None:
     """Set the tool up in `env`."""
-    if not _switched_off():
+    if _switched_off():
+        env.AddMethod(_plain_command, "CachedCommand")
+    else:
         _package().generate(env, **kw)
 
 
 def exists(env: Any) -> bool:
     """Say whether the tool can work in `env`."""
     return not _switched_off() and bool(_package().exists(env))
+
+
+def _plain_command(env: Any, target: Any, source: Any, action: Any, **kw: Any) -> Any:
+    """Stand in for the tool's `env.CachedCommand`, so that a script that calls it still runs."""
+    return env.Command(target, source, action, **kw)
 
 
 def _switched_off() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import json
 import os
 import shutil
 import subprocess
@@ -13,123 +12,93 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from scons_project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DROP_IN = os.path.join(ROOT, "site_scons")
-
-SCONS = [sys.executable, "-m", "SCons", "-Q"]
-# SCons where the package is not installed.
-SCONS_ALONE = [
-    sys.executable,
-    "-c",
-    "import sys; sys.modules['incremental_tool'] = None; import SCons.Script.Main as m; m.main()",
-    "-Q",
-]
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="the examples need gcc")
 
 
-def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run in a folder, with no setting of the tool but those given."""
+def copy_of(source: str, folder: Path) -> Project:
+    """Give a copy of a folder as a checkout has it: nothing built, no state."""
+    leave = shutil.ignore_patterns("build", ".incremental", ".sconsign*", "__pycache__")
+    shutil.copytree(source, folder, ignore=leave)
+    return Project(folder)
+
+
+@pytest.fixture
+def quickstart(tmp_path: Path) -> Project:
+    """Give the quickstart example."""
+    return copy_of(os.path.join(ROOT, "examples", "quickstart"), tmp_path / "quickstart")
+
+
+@pytest.fixture
+def dropped_in(project: Project) -> Project:
+    """Give a project of one program that carries the whole drop-in folder."""
+    shutil.copytree(os.path.join(ROOT, "site_scons"), project.folder / "site_scons")
+    project.write("main.c", "int main(void) { return 0; }\n")
+    project.write("SConstruct", 'Environment().Program("build/main", "main.c")\n')
+    return project
+
+
+def scons_alone(project: Project, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run SCons where the package is not installed."""
+    script = (
+        "import sys; sys.modules['incremental_tool'] = None; import SCons.Script as s; s.main()"
+    )
     clean = {name: value for name, value in os.environ.items() if "INCREMENTAL" not in name}
     return subprocess.run(
-        command,
-        cwd=folder,
+        [sys.executable, "-c", script, "-Q"],
+        cwd=project.folder,
         env={**clean, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=60,
         check=False,
     )
-
-
-def build(folder: Path, **environment: str) -> str:
-    """Build with the tool installed; give what SCons printed."""
-    ended = run(SCONS, folder, **environment)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def work(folder: Path) -> dict[str, int]:
-    """Give the figures of the last build that say what was run and what was not."""
-    last = json.loads((folder / ".incremental" / "stats.json").read_text())["last"]
-    return {name: last["counts"].get(name, 0) for name in ("commands", "hits", "stored", "refused")}
-
-
-def built(folder: Path) -> dict[str, bytes]:
-    """Give everything in the build folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in (folder / "build").rglob("*")
-        if path.is_file()
-    }
-
-
-@pytest.fixture
-def quickstart(tmp_path: Path) -> Path:
-    """Give a copy of the quickstart example that was never built."""
-    folder = tmp_path / "quickstart"
-    shutil.copytree(
-        os.path.join(ROOT, "examples", "quickstart"),
-        folder,
-        ignore=shutil.ignore_patterns("build", ".incremental", ".sconsign*"),
-    )
-    return folder
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Give a project of one program that carries the whole drop-in folder."""
-    folder = tmp_path / "project"
-    shutil.copytree(DROP_IN, folder / "site_scons")
-    (folder / "main.c").write_text("int main(void) { return 0; }\n")
-    (folder / "SConstruct").write_text('Environment().Program("build/main", "main.c")\n')
-    return folder
 
 
 # --- quickstart ---------------------------------------------------------------
 
 
-def test_quickstart_rebuilds_without_running_a_command(quickstart: Path) -> None:
+def test_quickstart_rebuilds_without_running_a_command(quickstart: Project) -> None:
     """With its outputs deleted, the example is restored, byte for byte, and nothing is run."""
-    build(quickstart)
-    first, ran = built(quickstart), work(quickstart)
-    shutil.rmtree(quickstart / "build")
+    first = quickstart.build()
+    made = quickstart.outputs()
+    assert first.work() == (0, 6, 0, 0)
+    assert len(first.ran()) == 6
+    quickstart.remove("build")
 
-    build(quickstart)
+    second = quickstart.build()
 
-    commands = ran["commands"]
-    assert commands > 0
-    assert ran == {"commands": commands, "hits": 0, "stored": commands, "refused": 0}
-    assert work(quickstart) == {"commands": commands, "hits": commands, "stored": 0, "refused": 0}
-    assert built(quickstart) == first
-
-
-def test_quickstart_makes_what_plain_scons_makes(quickstart: Path) -> None:
-    """Switched off, the tool leaves no trace, and what is built is the same."""
-    plain_output = build(quickstart, INCREMENTAL="0")
-    plain = built(quickstart)
-    assert not (quickstart / ".incremental").exists()
-    shutil.rmtree(quickstart / "build")
-
-    output = build(quickstart)
-
-    assert output == plain_output
-    assert built(quickstart) == plain
+    assert second.work() == (6, 0, 0, 0)
+    assert second.ran() == []
+    assert quickstart.outputs() == made
 
 
-def test_quickstart_counts_words(quickstart: Path) -> None:
+def test_quickstart_makes_what_plain_scons_makes(quickstart: Project) -> None:
+    """What the tool builds and what SCons prints is the same as without it."""
+    run = quickstart.build()
+
+    assert quickstart.differing() == []
+    quickstart.remove("build", ".incremental", ".sconsign.dblite")
+    plain = quickstart.build(INCREMENTAL="0")
+    assert plain.commands() == run.commands()
+    assert not quickstart.exists(".incremental")
+
+
+def test_quickstart_counts_words(quickstart: Project) -> None:
     """The program that was restored does its work."""
-    build(quickstart)
-    shutil.rmtree(quickstart / "build")
-    build(quickstart)
+    quickstart.build()
+    quickstart.remove("build")
+    quickstart.build()
 
     ended = subprocess.run(
-        [quickstart / "build" / "topwords", "2"],
+        [quickstart.folder / "build" / "topwords", "2"],
         input="To be, or not to be: that is the question; to be.\n",
         capture_output=True,
         text=True,
@@ -139,77 +108,78 @@ def test_quickstart_counts_words(quickstart: Path) -> None:
     assert ended.stdout.split() == ["3", "be", "3", "to"]
 
 
-def test_quickstart_compiles_again_what_an_edit_touches(quickstart: Path) -> None:
-    """An edited header runs the compiles that include it, and no others."""
-    build(quickstart)
-    header = quickstart / "src" / "text" / "words.h"
-    header.write_text(header.read_text().replace("= 63", "= 31"))
+def test_quickstart_compiles_again_what_an_edit_touches(quickstart: Project) -> None:
+    """An edited header runs the compiles that include it and what follows from them."""
+    quickstart.build()
+    quickstart.replace("src/text/words.h", "= 63", "= 31")
 
-    output = build(quickstart)
+    run = quickstart.build()
 
-    compiled = {line.split()[-1] for line in output.splitlines() if " -c " in line}
-    assert compiled == {"src/main.c", "src/text/words.c"}
-    assert work(quickstart)["hits"] == 0
+    made = {name for name in run.made() if name.endswith(".o")}
+    assert made == {"build/main.o", "build/text/words.o"}
 
 
 # --- the drop-in folder -------------------------------------------------------
 
 
-def test_the_drop_in_folder_switches_the_tool_on(project: Path) -> None:
+def test_the_drop_in_folder_switches_the_tool_on(dropped_in: Project) -> None:
     """A copied folder is enough: a SConstruct that does not know the tool is served."""
-    build(project)
-    shutil.rmtree(project / "build")
+    dropped_in.build()
+    dropped_in.remove("build")
 
-    build(project)
+    run = dropped_in.build()
 
-    assert work(project) == {"commands": 2, "hits": 2, "stored": 0, "refused": 0}
+    assert run.work() == (2, 0, 0, 0)
+    assert run.ran() == []
 
 
-def test_the_named_tool_is_found(project: Path) -> None:
+def test_the_named_tool_is_found(dropped_in: Project) -> None:
     """Without site_init.py, `tools=["default", "incremental"]` switches the tool on."""
-    (project / "site_scons" / "site_init.py").unlink()
-    build(project)
-    assert not (project / ".incremental").exists()
-    script = project / "SConstruct"
-    script.write_text(
-        script.read_text().replace("Environment()", 'Environment(tools=["default", "incremental"])')
-    )
-    shutil.rmtree(project / "build")
+    dropped_in.remove("site_scons/site_init.py")
+    assert dropped_in.build().figures == {}
+    dropped_in.remove("build")
+    name_the_tool(dropped_in)
 
-    build(project)
-
-    assert work(project)["stored"] == 2
+    assert dropped_in.build().work() == (0, 2, 0, 0)
 
 
-def test_the_drop_in_folder_adds_no_name_to_scripts(project: Path) -> None:
+def test_named_and_switched_on_is_the_same_as_either(dropped_in: Project) -> None:
+    """Both ways in at once do the work of one."""
+    name_the_tool(dropped_in)
+
+    run = dropped_in.build()
+
+    assert run.work() == (0, 2, 0, 0)
+    assert len(run.ran()) == 2
+
+
+def test_the_drop_in_folder_adds_no_name_to_scripts(dropped_in: Project) -> None:
     """What site_init.py needs for itself does not become a global name in SConstruct."""
-    script = project / "SConstruct"
-    script.write_text(script.read_text() + "print(sorted(globals()))\n")
+    dropped_in.write("SConstruct", "print(sorted(globals()))\n")
 
-    with_folder = run(SCONS, project).stdout
-    without = run([*SCONS, "--no-site-dir"], project).stdout
+    names = dropped_in.build().commands()[0]
 
-    assert "'Environment'" in without
-    assert with_folder.splitlines()[0] == without.splitlines()[0]
+    assert "'Environment'" in names
+    assert names == dropped_in.build("--no-site-dir").commands()[0]
 
 
-def test_without_the_package_the_drop_in_folder_warns_in_one_line(project: Path) -> None:
+def test_without_the_package_the_drop_in_folder_warns_in_one_line(dropped_in: Project) -> None:
     """A missing package costs one line; the build goes on as plain SCons."""
-    ended = run(SCONS_ALONE, project)
+    ended = scons_alone(dropped_in)
 
     assert ended.returncode == 0
-    assert (project / "build" / "main").exists()
-    assert len(ended.stderr.splitlines()) == 1
-    assert ended.stderr.startswith("scons: warning: building without the tool 'incremental': ")
-    assert f"scons-incremental is not installed for {sys.executable}" in ended.stderr
+    assert dropped_in.exists("build/main")
+    warned = "scons: warning: building without the tool 'incremental': the package "
+    missing = f"{warned}scons-incremental is not installed for {sys.executable}"
+    assert ended.stderr.splitlines() == [missing]
 
 
-def test_without_the_package_the_named_tool_stops_in_one_line(project: Path) -> None:
+def test_without_the_package_the_named_tool_stops_in_one_line(dropped_in: Project) -> None:
     """A project that asks for the tool by name is told what to install, without a traceback."""
-    (project / "site_scons" / "site_init.py").unlink()
-    (project / "SConstruct").write_text('Environment(tools=["default", "incremental"])\n')
+    dropped_in.remove("site_scons/site_init.py")
+    name_the_tool(dropped_in)
 
-    ended = run(SCONS_ALONE, project)
+    ended = scons_alone(dropped_in)
 
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
@@ -218,34 +188,41 @@ def test_without_the_package_the_named_tool_stops_in_one_line(project: Path) -> 
 
 
 @pytest.mark.parametrize("value", ["0", "off", "No", ""])
-def test_switched_off_the_drop_in_folder_needs_no_package(project: Path, value: str) -> None:
-    """With INCREMENTAL=0 the package is not looked for, by neither way in."""
-    script = project / "SConstruct"
-    script.write_text(
-        script.read_text().replace("Environment()", 'Environment(tools=["default", "incremental"])')
-    )
+def test_switched_off_the_drop_in_folder_needs_no_package(dropped_in: Project, value: str) -> None:
+    """With INCREMENTAL=0 the package is not looked for, and scripts that use the tool still run."""
+    name_the_tool(dropped_in)
+    with (dropped_in.folder / "SConstruct").open("a") as script:
+        script.write(
+            'env = Environment(tools=["default", "incremental"])\n'
+            'env.CachedCommand("build/copy", "main.c", "cp $SOURCE $TARGET")\n'
+        )
 
-    ended = run(SCONS_ALONE, project, INCREMENTAL=value)
+    ended = scons_alone(dropped_in, INCREMENTAL=value)
 
     assert ended.returncode == 0
     assert not ended.stderr
-    assert (project / "build" / "main").exists()
+    assert dropped_in.exists("build/main")
+    assert dropped_in.exists("build/copy")
 
 
-def test_a_tool_that_cannot_start_does_not_stop_the_build(project: Path, tmp_path: Path) -> None:
+def test_a_tool_that_cannot_start_does_not_stop_the_build(dropped_in: Project) -> None:
     """A package that is there and broken is one warning line, too."""
-    broken = tmp_path / "broken"
-    (broken / "incremental_tool").mkdir(parents=True)
-    (broken / "incremental_tool" / "__init__.py").write_text(
-        "def enable_everywhere():\n    raise RuntimeError('no such place')\n"
+    dropped_in.write(
+        "site_scons/incremental_tool.py",
+        "def enable_everywhere():\n    raise RuntimeError('no such place')\n",
     )
 
-    ended = run(SCONS, project, PYTHONPATH=str(broken))
+    run = dropped_in.build()
 
-    assert ended.returncode == 0
-    assert ended.stderr.splitlines() == [
+    assert dropped_in.exists("build/main")
+    assert run.err.splitlines() == [
         "scons: warning: building without the tool 'incremental': RuntimeError: no such place"
     ]
+
+
+def name_the_tool(project: Project) -> None:
+    """Make the SConstruct ask for the tool by name."""
+    project.replace("SConstruct", "Environment()", 'Environment(tools=["default", "incremental"])')
 
 
 # --- Lua ----------------------------------------------------------------------
@@ -293,23 +270,20 @@ def test_only_plain_lua_sources_are_unpacked(tmp_path: Path) -> None:
 
 def test_lua_is_restored_and_runs(tmp_path: Path) -> None:
     """The interpreter is built, deleted, restored without a compile, and solves its problem."""
-    folder = tmp_path / "lua"
-    shutil.copytree(
-        os.path.join(ROOT, "examples", "lua"),
-        folder,
-        ignore=shutil.ignore_patterns("build", ".incremental", ".sconsign*", "__pycache__"),
-    )
-    ended = run(SCONS, folder)
-    if "fetch_lua: " in ended.stderr:
-        pytest.skip(ended.stderr.splitlines()[-1])
-    assert ended.returncode == 0, ended.stderr
-    first, ran = built(folder), work(folder)
-    shutil.rmtree(folder / "build")
+    lua = copy_of(os.path.join(ROOT, "examples", "lua"), tmp_path / "lua")
+    first = lua.scons("-Q")
+    if "fetch_lua: " in first.err:
+        pytest.skip(first.err.splitlines()[-1])
+    assert first.status == 0, first.err
+    made = lua.outputs()
+    lua.remove("build")
 
-    build(folder)
+    second = lua.build()
 
-    assert ran["commands"] > 30
-    assert ran["stored"] == ran["commands"]
-    assert work(folder)["hits"] == ran["commands"]
-    assert built(folder) == first
-    assert "8 queens: 92" in (folder / "build" / "queens.txt").read_text()
+    commands = first.count("commands")
+    assert commands > 30
+    assert first.work() == (0, commands, 0, 0)
+    assert second.work() == (commands, 0, 0, 0)
+    assert second.ran() == []
+    assert lua.outputs() == made
+    assert b"8 queens: 92\n" in lua.read("build/queens.txt")

@@ -517,6 +517,12 @@ def test_output_twice_is_refused() -> None:
     assert refusal("gcc -c a.c -o a.o -o b.o") == "option"
 
 
+@pytest.mark.parametrize("words", ["-I -", "-include -", "-isystem =x", "-I $SYSROOT/x", "-D"])
+def test_values_in_a_word_of_their_own_are_checked(words: str) -> None:
+    """Odd values are refused in the next word as they are in the same one."""
+    assert refusal(f"gcc -c a.c -o a.o {words}") == "option"
+
+
 def test_names_for_which_gcc_and_clang_differ_are_refused() -> None:
     """The .dwo beside an output called .x has two names, so it is refused."""
     assert refusal("gcc -c -g -gsplit-dwarf a.c -o .x") == "option"

@@ -261,7 +261,7 @@ def test_no_include_that_a_compiler_carries_out_is_missed(
     for name in ("h0.h", "h1.h", "h2.h"):
         (folder / name).write_text("")
     text = "#define M <h1.h>\n" + "".join(pieces)
-    (folder / "a.c").write_text(text, newline="")
+    (folder / "a.c").write_bytes(text.encode())
     found = find_imports((folder / "a.c").read_bytes())
     names = {entry[1:] for entry in found.entries}
     for compiler in COMPILERS:

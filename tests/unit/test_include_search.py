@@ -149,9 +149,10 @@ def test_reported_places_matter_and_others_do_not(compiler: str, seed: int, tmp_
     absent = {os.path.normpath(os.fsdecode(path)) for path in tree.answer().absent}
     assert not absent & tree.files
 
-    for place in sorted(absent):
-        if not place.endswith(PREDEFINED):  # -nostdinc keeps gcc from looking for it
-            assert tree.with_intruders([place]) != before, place
+    # -nostdinc keeps gcc from looking for the predefined header.
+    matter = sorted(place for place in absent if not place.endswith(PREDEFINED))
+    for place in random.Random(seed).sample(matter, min(len(matter), 10)):
+        assert tree.with_intruders([place]) != before, place
     assert tree.with_intruders(sorted(all_places() - absent - tree.files)) == before
 
 
@@ -209,13 +210,12 @@ def test_no_place_that_matters_is_left_out(compiler: str, number: int, tmp_path:
     answer = tree.answer()
     reported = answer.absent.union(*answer.probes)
     places = {os.path.normpath(os.fsdecode(path)) for path in reported}
-    mattered = 0
 
-    for place in sorted(all_places() - tree.files):
-        if tree.with_intruders([place]) != before:
-            assert place in places
-            mattered += 1
-    assert mattered >= 3
+    assert tree.with_intruders(sorted(all_places() - places - tree.files)) == before
+    mattering = [
+        place for place in sorted(places - tree.files) if tree.with_intruders([place]) != before
+    ]
+    assert len(mattering) >= 3
 
 
 def test_a_probe_lists_its_candidates_in_order() -> None:
