@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine import multi_level_cache, statistics
-from incremental_tool.engine.settings import Settings, parse_days, parse_size, switched_off
+from incremental_tool.engine.settings import Settings, parse_days, parse_size
+from incremental_tool.model.switch import switched_off
 from incremental_tool.store import manifest, objects
 from incremental_tool.store import trim as trimming
 

@@ -9,7 +9,6 @@ that spends more time on importing than `git rev-parse` takes.
 
 from __future__ import annotations
 
-import _signal
 import os
 
 from incremental_tool.base.digest import FieldHasher
@@ -17,11 +16,6 @@ from incremental_tool.base.digest import FieldHasher
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_RESTORED = [
-    getattr(_signal, name) for name in ("SIGPIPE", "SIGXFSZ", "SIGXFZ") if hasattr(_signal, name)
-]
-"""Signals that Python ignores and a process it starts should not, as `subprocess` has it."""
 
 
 def outcome_of(status: int, output: bytes, errors: bytes) -> bytes:
@@ -40,6 +34,8 @@ def outcome_of_run(argv: Sequence[bytes], folder: bytes) -> bytes:
 
         ended = run(argv, cwd=folder, stdin=DEVNULL, capture_output=True, check=False)
         return outcome_of(ended.returncode, ended.stdout, ended.stderr)
+    from signal import SIGPIPE, SIGXFSZ
+
     opened: list[int] = []
     home = os.open(".", os.O_RDONLY)
     opened.append(home)
@@ -49,8 +45,10 @@ def outcome_of_run(argv: Sequence[bytes], folder: bytes) -> bytes:
         actions = [(os.POSIX_SPAWN_DUP2, fd, at) for at, fd in enumerate(opened[1:])]
         os.chdir(folder)
         try:
+            # Python ignores these signals; what it starts should not, as `subprocess` has it.
+            ignored = [SIGPIPE, SIGXFSZ]
             pid = os.posix_spawn(
-                argv[0], list(argv), os.environ, file_actions=actions, setsigdef=_RESTORED
+                argv[0], list(argv), os.environ, file_actions=actions, setsigdef=ignored
             )
         finally:
             os.chdir(home)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from incremental_tool.engine.settings import switched_off
+from incremental_tool.model.switch import switched_off
 
 
 def enable_everywhere() -> None:

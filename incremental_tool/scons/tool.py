@@ -12,7 +12,7 @@ from typing import Any
 
 import SCons.Environment
 
-from incremental_tool.engine.settings import is_on, switched_off
+from incremental_tool.model.switch import is_on, switched_off
 from incremental_tool.scons import decider, patches
 from incremental_tool.scons.spawn import CachingSpawn, note_context
 

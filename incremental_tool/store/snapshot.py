@@ -261,7 +261,7 @@ def _pack_marks(marks: Marks) -> list[bytes]:
 
 def _unpack_marks(sections: Sequence[bytes]) -> Marks:
     paths = _paths(sections[0])
-    views = list(map(memoryview, sections[1:]))
+    views = [memoryview(section) for section in sections[1:]]
     columns = [view.cast("Q").tolist() for view in views[:_UNSIGNED]]
     columns += [view.cast("q").tolist() for view in views[_UNSIGNED:]]
     if any(len(column) != len(paths) for column in columns):
