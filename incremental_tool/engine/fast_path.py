@@ -49,6 +49,10 @@ class Asked:
         self.verdict = verdict
 
 
+ASKED: list[Asked] = []
+"""What this process has asked; a process runs one command line, and asks once."""
+
+
 def ask(
     arguments: Sequence[str],
     environment: Mapping[str, str],
@@ -99,7 +103,8 @@ def _verdict(answer: Answer, scons_folder: str, door: int) -> Fresh | Stale:
 
 
 def _told(asked: Asked, environment: Mapping[str, str]) -> Asked:
-    """Print the verdict when that is asked for, and damage always."""
+    """Keep the verdict, and print it when that is asked for; damage always."""
+    ASKED.append(asked)
     explain = is_on(environment.get("INCREMENTAL_EXPLAIN", "0"))
     verdict = asked.verdict
     if isinstance(verdict, Fresh):

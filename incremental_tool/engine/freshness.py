@@ -111,13 +111,13 @@ def circumstances(scons_folder: bytes) -> dict[bytes, bytes]:
 
     `scons_folder` is where the package SCons lies (its files are among the snapshot's).
     """
-    system = os.uname()
+    system, flags = os.uname(), sys.flags
     return {
         b"version of this tool": __version__.encode(),
         b"SCons": scons_folder,
         b"Python": os.fsencode(sys.executable or ""),
         b"version of Python": sys.version.encode(),
-        b"flags of Python": str(tuple(sys.flags)).encode(),
+        b"flags of Python": b"%d%d%d" % (flags.optimize, flags.utf8_mode, flags.dev_mode),
         b"machine": os.fsencode(f"{system.nodename} {system.sysname} {system.machine}"),
         b"user": b"%d:%d" % (os.geteuid(), os.getegid()),
         b"folder": os.getcwdb(),

@@ -14,11 +14,15 @@ from incremental_tool.model.switch import switched_off
 
 
 def enable_everywhere() -> None:
-    """Set the tool up in every construction environment made from now on."""
+    """Set the tool up in every construction environment made from now on.
+
+    Ends the process, as SCons would end it, when nothing is to be done at all.
+    """
     if switched_off(os.environ):
         return
-    from incremental_tool.scons import patches
+    from incremental_tool.scons import door, patches
 
+    door.before_scripts()
     patches.call_for_every_environment(_set_up)
 
 
