@@ -1,4 +1,4 @@
-"""`incremental-tool explain TARGET`: why it was made again, and what differs now."""
+"""`incremental-tool explain [TARGET]`: why SCons read its scripts, or a target was made again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from incremental_tool.base.errors import UserError
 from incremental_tool.engine.multi_level_cache import MultiLevelCache
 from incremental_tool.model.reason import REASONS, Reason
+from incremental_tool.store import last_answer
 from incremental_tool.store.zir_cache import compare
 
 if TYPE_CHECKING:
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
 
     from incremental_tool.engine.settings import Settings
     from incremental_tool.store.action_log import ActionRecord
+    from incremental_tool.store.last_answer import LastAnswer
 
 _TELLING_INPUTS = 5
 
 
 def explain(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print what became of a target at its last build, and what would be different now."""
+    """Print what became of a target at its last build, and what would be different now.
+
+    Without a target: how the last run was answered, and whether it was recorded for the next.
+    """
     if not os.path.isdir(settings.state_dir):
         raise UserError(
             f"there is no {os.fsdecode(settings.state_dir)}: build here with the tool first, "
             "or give the folder of the SConstruct with --top"
         )
+    if arguments.target is None:
+        return _explain_run(os.fsdecode(settings.state_dir))
     os.chdir(os.path.abspath(arguments.top))
     cache = MultiLevelCache(settings)
     target = os.fsencode(os.path.normpath(arguments.target))
@@ -73,6 +80,41 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
         for path, digest in newest.inputs():
             print(f"  input {digest.hex()} {os.fsdecode(path)}")
     return 0
+
+
+def _explain_run(state: str) -> int:
+    answered = last_answer.read(state, last_answer.ANSWERED)
+    if answered is None:
+        print("No run has been asked about here: the fast path is off, or the tool is new here.")
+        return 1
+    print(f"{_run(answered)} {_answered(answered)}")
+    recorded = last_answer.read(state, last_answer.RECORDED)
+    if recorded is not None and recorded.when_ns >= answered.when_ns:
+        print(_recorded(recorded))
+    return 0
+
+
+def _run(answered: LastAnswer) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(answered.when_ns / 1e9))
+    return " ".join(["scons", *answered.arguments]) + f", at {when}:"
+
+
+def _answered(answered: LastAnswer) -> str:
+    if answered.reason == last_answer.FRESH:
+        return "fresh; no script was read: everything that the answer depended on was as recorded."
+    return f"SCons read its scripts: {_sentence(answered)} [{answered.reason}]"
+
+
+def _recorded(recorded: LastAnswer) -> str:
+    if recorded.reason == last_answer.KEPT:
+        return "  recorded: the next run with these arguments can be answered without SCons."
+    return f"  not so the next run, either: {_sentence(recorded)} [{recorded.reason}]"
+
+
+def _sentence(answered: LastAnswer) -> str:
+    if answered.reason not in REASONS:
+        return "a reason of another version of this tool"
+    return Reason(answered.reason, answered.detail).sentence
 
 
 def _what_happened(record: ActionRecord) -> str:

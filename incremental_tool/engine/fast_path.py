@@ -50,7 +50,10 @@ class Asked:
 
 
 ASKED: list[Asked] = []
-"""What this process has asked; a process runs one command line, and asks once."""
+"""What this process has asked: it runs one command line, and asks once.
+
+A build that is recorded is recorded for the answer asked for here, so that both have one key.
+"""
 
 
 def ask(
@@ -82,7 +85,7 @@ def ask(
         note = (last_answer.FRESH, "")
     else:
         note = (verdict.reason, verdict.detail)
-    last_answer.write(answer.state, *note, answer.key, answer.arguments)
+    last_answer.write(answer.state, last_answer.ANSWERED, *note, answer.key, answer.arguments)
     return _told(asked, environment)
 
 

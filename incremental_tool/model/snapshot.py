@@ -24,7 +24,7 @@ HIDDEN_NO_PROGRESS, HIDDEN_SILENT, HIDDEN_QUESTION = 1, 2, 4
 """Options under which a text is not printed: -Q, -s, -q."""
 
 STARTING, READING, BUILDING = 0, 1, 2
-"""When a text is printed: before the scripts are read, by them or while they are, after."""
+"""When a text is printed; see `Said`."""
 
 STDOUT, STDERR = 1, 2
 
@@ -84,8 +84,10 @@ class View:
 class Said:
     """A text that a run prints when nothing is to be done, in the order of printing.
 
-    `stream` STDOUT or STDERR; `when` STARTING, READING or BUILDING; `hidden_by` any of HIDDEN_...:
-    under one of those options it is not printed.
+    `stream` STDOUT or STDERR. `when` STARTING for SCons's own words before the first script,
+    READING for what is printed while scripts are read, BUILDING for "done reading" and the rest.
+    `hidden_by` any of HIDDEN_...: under one of those options it is not printed. `text` is UTF-8,
+    with surrogate escapes, as written to the stream.
     """
 
     __slots__ = ("hidden_by", "stream", "text", "when")

@@ -1,8 +1,9 @@
-"""How the last run was answered: one small file that `incremental-tool explain` reads.
+"""How the last run was answered, and recorded: two small files that `explain` reads.
 
-NUL-joined fields: b"1" (the format), nanoseconds since 1970, a reason's id (or b"fresh"), its
-detail, the snapshot's key (or nothing), then the arguments of the run. Written in
-place, because each run writes it: what a kill leaves half-written reads as none.
+Each holds NUL-joined fields: b"1" (the format), nanoseconds since 1970, a reason's id
+(or b"fresh", b"recorded"), its detail, the snapshot's key (or nothing), then the
+arguments of the run. Written in place, because each run writes one: what a kill
+leaves half-written reads as none.
 
 Knows nothing of what the reasons mean.
 """
@@ -16,8 +17,11 @@ TYPE_CHECKING = False  # read by type checkers alone: importing typing takes mil
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAME = "last_answer"
-FRESH = "fresh"
+ANSWERED, RECORDED = "last_answer", "last_recording"
+"""The two files: how the run was answered; whether its build was recorded for the next."""
+
+FRESH, KEPT = "fresh", "recorded"
+"""What stands in place of a reason when all went well."""
 
 _FORMAT = b"1"
 _LIMIT = 1 << 20
@@ -38,13 +42,18 @@ class LastAnswer:
         self.arguments = arguments
 
 
-def write(state: str, reason: str, detail: str, key: str, arguments: Sequence[str]) -> None:
-    """Note how a run was answered. A folder that is missing or not writable is passed over."""
+def write(
+    state: str, name: str, reason: str, detail: str, key: str, arguments: Sequence[str]
+) -> None:
+    """Note in ANSWERED or RECORDED what became of a run.
+
+    A folder that is missing or not writable is passed over.
+    """
     fields = [_FORMAT, b"%d" % time.time_ns()]
     fields += [os.fsencode(text) for text in (reason, detail, key, *arguments)]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
     try:
-        fd = os.open(os.path.join(state, NAME), flags, 0o666)
+        fd = os.open(os.path.join(state, name), flags, 0o666)
     except OSError:
         return
     try:
@@ -55,10 +64,10 @@ def write(state: str, reason: str, detail: str, key: str, arguments: Sequence[st
         os.close(fd)
 
 
-def read(state: str) -> LastAnswer | None:
-    """Return how the last run was answered; None when that is not known."""
+def read(state: str, name: str) -> LastAnswer | None:
+    """Return what ANSWERED or RECORDED tells of the last run; None when that is not known."""
     try:
-        with open(os.path.join(state, NAME), "rb") as file:
+        with open(os.path.join(state, name), "rb") as file:
             fields = file.read(_LIMIT).split(b"\0")
     except OSError:
         return None
