@@ -161,6 +161,9 @@ def _size_of_snapshot(trees: Trees) -> float:
 
 def _answer_targets(report: Report, rows: dict[str, Row], snapshot_mb: float, count: int) -> None:
     iscons, ninja = rows["iscons"], rows["ninja"]
+    if count < TARGET_SIZE:
+        print(f"the snapshot of {count} files takes {snapshot_mb:.2f} MB")
+        return
     report.target(
         f"{count} files: iscons takes {iscons.cpu / ninja.cpu:.2f} of ninja's CPU (at most 1.00)",
         met=iscons.cpu <= ninja.cpu,
@@ -199,6 +202,8 @@ def _measure_recording(
         ]
         rows = compare(lanes, chosen.rounds)
         report.section(f"{title}, {count} files", rows)
+        if count < TARGET_SIZE:
+            return
         report.target(
             f"{count} files: recording makes {title.lower()} cost {rows[1].cpu_ratio:.3f} of the"
             f" CPU without (at most {MOST_RECORDING:.2f})",
