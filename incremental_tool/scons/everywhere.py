@@ -20,9 +20,10 @@ def enable_everywhere() -> None:
     """
     if switched_off(os.environ):
         return
-    from incremental_tool.scons import door, patches
+    from incremental_tool.scons import door, patches, recorder
 
     door.before_scripts()
+    recorder.begin()
     patches.call_for_every_environment(_set_up)
 
 

@@ -29,6 +29,7 @@ import SCons.Node.FS
 import SCons.Scanner.Dir
 import SCons.SConsign
 
+from incremental_tool.scons import recorder
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
 
@@ -85,6 +86,7 @@ def commit_at_end() -> bool:
         def write(*args: Any, **kw: Any) -> Any:
             result = original(*args, **kw)
             SESSION.end_of_build()
+            recorder.end(SESSION.folders())
             return result
 
         return write

@@ -96,6 +96,12 @@ class Session:
         except Exception as error:
             self._give_up(error)
 
+    def folders(self) -> Optional[tuple[bytes, bytes]]:
+        """Return the folders of state and store; None while no stores are open."""
+        if self._cache is None:
+            return None
+        return self._cache.settings.state_dir, self._cache.settings.cache_dir
+
     def note_built(self, node: Any) -> None:
         """Look anew, once, at a file that this run has built."""
         if node not in self._settled and self._cache is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import SCons.Environment
 
 from incremental_tool.model.switch import is_on, switched_off
-from incremental_tool.scons import decider, door, patches
+from incremental_tool.scons import decider, door, patches, recorder
 from incremental_tool.scons.spawn import CachingSpawn, note_context
 
 
@@ -32,6 +32,7 @@ def generate(env: Any, **kw: Any) -> None:
     if switched_off(os.environ) or not is_on(env.get("INCREMENTAL", "1")):
         return
     door.in_first_script()
+    recorder.begin()
     env.SetDefault(INCREMENTAL_CACHE="auto")
     patches.apply()
     _set_decider(env)

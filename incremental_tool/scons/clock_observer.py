@@ -1,0 +1,201 @@
+"""Observes the clock and random numbers, as far as the project's code reads them.
+
+What depends on the moment can never be taken as fresh. SCons and Python read
+the clock for their own ends (old time stamps, temporary names); only a reading
+by the project's code counts, directly or through the few modules of Python's
+library that hand the moment or chance on (`uuid`, `secrets`, `random`,
+`datetime`, `time`).
+
+`datetime.datetime` and `datetime.date` are classes in C, which cannot be
+changed. When code of the project mentions `now`, `utcnow` or `today`, the
+module's names lead to subclasses while scripts are read, which make objects of
+the real classes and count as those in `isinstance`. (Others never meet them:
+`pickle`, for one, insists on the real class under its name.)
+
+A generator that the project seeds itself tells nothing that was not told to it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from incremental_tool.scons import call_site
+from incremental_tool.scons.observations import BUSY
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from incremental_tool.scons.observations import Observations
+    from incremental_tool.scons.replacement import Replacements
+
+_CLOCK = (
+    "time",
+    "time_ns",
+    "ctime",
+    "localtime",
+    "gmtime",
+    "strftime",
+    "asctime",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "process_time",
+    "process_time_ns",
+    "clock_gettime",
+    "clock_gettime_ns",
+)
+_GIVEN_MOMENT = {"ctime": 1, "localtime": 1, "gmtime": 1, "strftime": 2, "asctime": 1}
+"""How many arguments name the moment: then the clock is not read."""
+
+_READERS = ("now", "utcnow", "today")
+
+_HANDING_ON = frozenset(
+    {"uuid", "secrets", "random", "datetime", "_pydatetime", "time", "calendar"}
+)
+
+
+def _by_project(depth: int) -> bool:
+    frame: Optional[FrameType] = sys._getframe(depth + 1)  # noqa: SLF001 - the one way to see who calls
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if call_site.is_project(name):
+            return True
+        if not call_site.is_python(name):
+            return False
+        module = str(frame.f_globals.get("__name__")).split(".", 1)[0]
+        if module not in _HANDING_ON:
+            return False
+        frame = frame.f_back
+    return False
+
+
+class _Watch:
+    """Refuses when the project reads what changes by itself."""
+
+    def __init__(self, observed: Observations) -> None:
+        self.observed = observed
+        self.seeded = False
+
+    def note(self, reason: str, what: str) -> None:
+        """Note a reading; called by the function that the reader called."""
+        if self.observed.active and not BUSY.depth and _by_project(2):
+            self.observed.refuse(reason, f"{what} ({call_site.site(2)})")
+
+
+def _clock(watch: _Watch, name: str) -> Callable[[Any], Any]:
+    given = _GIVEN_MOMENT.get(name)
+
+    def make(original: Any) -> Any:
+        def read(*arguments: Any, **options: Any) -> Any:
+            if given is None or len(arguments) < given or arguments[given - 1] is None:
+                watch.note("fresh.refuse.clock", f"time.{name}")
+            return original(*arguments, **options)
+
+        return read
+
+    return make
+
+
+def _random(watch: _Watch, name: str) -> Callable[[Any], Any]:
+    def make(original: Any) -> Any:
+        def draw(*arguments: Any, **options: Any) -> Any:
+            if not watch.seeded:
+                watch.note("fresh.refuse.random", name)
+            return original(*arguments, **options)
+
+        return draw
+
+    return make
+
+
+def _seed(watch: _Watch) -> Callable[[Any], Any]:
+    def make(original: Any) -> Any:
+        def seed(*arguments: Any, **options: Any) -> Any:
+            given = arguments[0] if arguments else options.get("a")
+            watch.seeded = given is not None
+            return original(*arguments, **options)
+
+        return seed
+
+    return make
+
+
+def _instance_seed(watch: _Watch) -> Callable[[Any], Any]:
+    def make(original: Any) -> Any:
+        def seed(self: Any, a: Any = None, *more: Any, **options: Any) -> Any:
+            if a is None:
+                watch.note("fresh.refuse.random", "random.Random")
+            return original(self, a, *more, **options)
+
+        return seed
+
+    return make
+
+
+def observe(observed: Observations, replacements: Replacements) -> None:
+    """Replace the functions, until `replacements` are restored."""
+    observed.on_names[frozenset(_READERS)] = lambda: _observe_classes(observed, replacements)
+    import random
+
+    watch = _Watch(observed)
+    for name in _CLOCK:
+        replacements.replace(time, name, _clock(watch, name))
+    generator = getattr(random, "_inst", None)
+    for name in list(vars(random)):
+        function = getattr(random, name)
+        if (
+            name != "seed"
+            and generator is not None
+            and getattr(function, "__self__", 0) is generator
+        ):
+            replacements.replace(random, name, _random(watch, f"random.{name}"))
+    replacements.replace(random, "seed", _seed(watch))
+    replacements.replace(random.Random, "seed", _instance_seed(watch))
+    replacements.replace(random, "_urandom", _random(watch, "random.SystemRandom"))
+    replacements.replace(os, "urandom", _random(watch, "os.urandom"))
+    replacements.replace(os, "getrandom", _random(watch, "os.getrandom"))
+
+
+def _observe_classes(observed: Observations, replacements: Replacements) -> None:
+    import datetime as dt
+
+    watch = _Watch(observed)
+    for name in ("datetime", "date"):
+        replacements.replace(dt, name, lambda real: _observed_class(real, watch))
+
+
+def _observed_class(real: Any, watch: _Watch) -> Any:
+    """Return a class that passes for `real` (datetime.datetime or date) and notes now and today."""
+
+    class Passing(type(real)):  # type: ignore[misc] # the metaclass is known at run time only
+        def __instancecheck__(cls, instance: object) -> bool:
+            if cls is observed_class:
+                return isinstance(instance, real)
+            return bool(type.__instancecheck__(cls, instance))
+
+        def __subclasscheck__(cls, subclass: type) -> bool:
+            if cls is observed_class:
+                return issubclass(subclass, real)
+            return bool(type.__subclasscheck__(cls, subclass))
+
+    def _make(cls: Any, *arguments: Any, **options: Any) -> Any:
+        if cls is observed_class:
+            return real(*arguments, **options)
+        return real.__new__(cls, *arguments, **options)
+
+    def _reader(name: str) -> Any:
+        def read(cls: Any, *arguments: Any, **options: Any) -> Any:
+            watch.note("fresh.refuse.clock", f"{real.__name__}.{name}")
+            owner = real if cls is observed_class else super(observed_class, cls)
+            return getattr(owner, name)(*arguments, **options)
+
+        return classmethod(read)
+
+    body = {name: _reader(name) for name in _READERS if hasattr(real, name)}
+    observed_class = Passing(real.__name__, (real,), {"__new__": _make, "__slots__": (), **body})
+    observed_class.__module__ = "datetime"
+    return observed_class
