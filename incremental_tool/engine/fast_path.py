@@ -145,6 +145,23 @@ def entering(answer: Answer) -> str:
     return f"scons: Entering directory `{answer.top}'\n"
 
 
+def _show_figures(wish: str) -> None:
+    """Print the figures of a run that did nothing, as a full run would print its own."""
+    if wish != "json" and not is_on(wish):
+        return
+    from incremental_tool.engine import statistics
+
+    figures = statistics.Statistics().snapshot()
+    if wish == "json":
+        import json
+
+        sys.stdout.write(json.dumps(figures, sort_keys=True) + "\n")
+    else:
+        title = "Build statistics (no script was read)"
+        sys.stdout.write(statistics.render(figures, title) + "\n")
+    sys.stdout.flush()
+
+
 def answer(
     arguments: Sequence[str], start: str, python_path: Sequence[str], scons_folder: str, door: int
 ) -> int | None:
@@ -163,6 +180,7 @@ def answer(
         if status:
             return status
     say(asked, door)
+    _show_figures(environment.get("INCREMENTAL_STATS", "0").strip().lower())
     return 0
 
 

@@ -22,7 +22,6 @@ import os
 import posix
 import sys
 
-from incremental_tool import __version__
 from incremental_tool.model.environment_value import VOLATILE, digest_of_value
 from incremental_tool.model.folder_view import digest_of_view
 from incremental_tool.model.snapshot import COLUMNS, Said, identity
@@ -53,6 +52,9 @@ if TYPE_CHECKING:
         def outcome(self, process: Process) -> bytes:
             """Run a process and return its outcome. Raises OSError."""
 
+
+# Not by an import: the package's front names the layers above this one.
+_VERSION: str = sys.modules[__name__.partition(".")[0]].__version__
 
 ALWAYS_READ = (
     *(b"LANG", b"LC_ALL", b"LC_CTYPE"),  # how Python decodes what scripts read
@@ -113,7 +115,7 @@ def circumstances(scons_folder: bytes) -> dict[bytes, bytes]:
     """
     system, flags = os.uname(), sys.flags
     return {
-        b"version of this tool": __version__.encode(),
+        b"version of this tool": _VERSION.encode(),
         b"SCons": scons_folder,
         b"Python": os.fsencode(sys.executable or ""),
         b"version of Python": sys.version.encode(),

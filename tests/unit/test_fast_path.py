@@ -6,6 +6,7 @@ whatever the recorder makes of a build.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -216,6 +217,16 @@ def test_the_verdict_is_told_when_asked_for(project: Project) -> None:
     assert told.errors == "incremental: everything that this answer depended on is as it was\n"
     assert explained.status == 0
     assert "fresh; no script was read" in explained.output
+
+
+def test_figures_are_shown_when_asked_for(iscons: Project) -> None:
+    """INCREMENTAL_STATS has its block and its line of JSON: nothing was done."""
+    iscons.record()
+    block = iscons.run("-s", INCREMENTAL_STATS="1").output
+    line = iscons.run("-s", INCREMENTAL_STATS="json").output
+
+    assert block.startswith("=== Build statistics (no script was read) ===\ncommands:   0 total")
+    assert json.loads(line) == {"counts": {}, "reasons": {}}
 
 
 # --- not fresh
