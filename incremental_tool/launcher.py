@@ -28,6 +28,7 @@ def main() -> None:
 
     import SCons.Script.Main
 
+    _observe()
     SCons.Script.Main.main()
 
 
@@ -46,6 +47,16 @@ def _answer_without_scons() -> None:
         sys.stderr.flush()
         # Taking the interpreter apart would cost a tenth of what the answer did.
         os._exit(status)
+
+
+def _observe() -> None:
+    """Note what the scripts read, should one of them set the tool up."""
+    from incremental_tool.model.switch import fast_path_off
+
+    if os.name == "posix" and not fast_path_off(os.environ):
+        from incremental_tool.scons import recorder
+
+        recorder.be_ready()
 
 
 def _folder_of_scons() -> str:

@@ -37,6 +37,8 @@ _SCONF = os.path.join(call_site.SCONS_FOLDER, "SConf.py")
 _QUIET_DEVICES = frozenset({"/dev/null", "/dev/tty", "/dev/urandom"})
 _IMPORT = "<frozen importlib"
 
+_Handler = Callable[[Observations, Any], None]
+
 _current: Optional[Observations] = None
 _installed = False
 
@@ -128,7 +130,7 @@ def _second_changed(observed: Observations, arguments: Any) -> None:
     _changed(observed, observed.absolute(arguments[1]), _caller())
 
 
-def _listed(kind: bytes) -> Callable[[Observations, Any], None]:
+def _listed(kind: bytes) -> _Handler:
     def handle(observed: Observations, arguments: Any) -> None:
         frame = _caller()
         filename = frame.f_code.co_filename
@@ -187,7 +189,7 @@ def _names_in(code: CodeType) -> set[str]:
     return names
 
 
-def _refuse(reason: str) -> Callable[[Observations, Any], None]:
+def _refuse(reason: str) -> _Handler:
     def handle(observed: Observations, arguments: Any) -> None:
         frame = _caller()
         if call_site.project_frame(frame) is None:
@@ -204,7 +206,7 @@ def _database(observed: Observations, arguments: Any) -> None:
         observed.note_opened(observed.absolute(arguments[0]))
 
 
-HANDLERS: dict[str, Callable[[Observations, Any], None]] = {
+HANDLERS: dict[str, _Handler] = {
     "open": _open,
     "import": _import,
     "exec": _exec,
@@ -239,12 +241,15 @@ HANDLERS: dict[str, Callable[[Observations, Any], None]] = {
 }
 
 
-def _hook(event: str, arguments: Any) -> None:
+def _hook(
+    event: str, arguments: Any, find: Callable[[str], Optional[_Handler]] = HANDLERS.get
+) -> None:
+    # Called for every event of the process: most are none of ours.
+    handler = find(event)
+    if handler is None:
+        return
     observed = _current
     if observed is None or BUSY.depth:
-        return
-    handler = HANDLERS.get(event)
-    if handler is None:
         return
     BUSY.depth += 1
     try:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from typing import TYPE_CHECKING, Optional
 
 import SCons
@@ -31,9 +30,10 @@ def _folder_of(module: object) -> str:
 
 SCONS_FOLDER: str = _folder_of(SCons)
 OUR_FOLDER: str = _folder_of(incremental_tool)
+_VERSION = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 PYTHON_FOLDERS = tuple(
     {os.path.realpath(os.path.dirname(os.__file__)) + os.sep, _folder_of(os)}
-    | {sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib")}
+    | {os.path.join(sys.base_exec_prefix, name, _VERSION, "") for name in ("lib", "lib64")}
 )
 
 _known: dict[str, bool] = {}

@@ -53,6 +53,9 @@ _GIVEN_MOMENT = {"ctime": 1, "localtime": 1, "gmtime": 1, "strftime": 2, "asctim
 
 _READERS = ("now", "utcnow", "today")
 
+_CHANCE = frozenset({"random", "secrets", "uuid"})
+"""Modules without which no code draws random numbers; importing them is not free."""
+
 _HANDING_ON = frozenset(
     {"uuid", "secrets", "random", "datetime", "_pydatetime", "time", "calendar"}
 )
@@ -138,12 +141,18 @@ def _instance_seed(watch: _Watch) -> Callable[[Any], Any]:
 
 def observe(observed: Observations, replacements: Replacements) -> None:
     """Replace the functions, until `replacements` are restored."""
-    observed.on_names[frozenset(_READERS)] = lambda: _observe_classes(observed, replacements)
-    import random
-
     watch = _Watch(observed)
+    observed.on_names[frozenset(_READERS)] = lambda: _observe_classes(watch, replacements)
+    observed.on_names[_CHANCE] = lambda: _observe_chance(watch, replacements)
     for name in _CLOCK:
         replacements.replace(time, name, _clock(watch, name))
+    replacements.replace(os, "urandom", _random(watch, "os.urandom"))
+    replacements.replace(os, "getrandom", _random(watch, "os.getrandom"))
+
+
+def _observe_chance(watch: _Watch, replacements: Replacements) -> None:
+    import random
+
     generator = getattr(random, "_inst", None)
     for name in list(vars(random)):
         function = getattr(random, name)
@@ -156,14 +165,11 @@ def observe(observed: Observations, replacements: Replacements) -> None:
     replacements.replace(random, "seed", _seed(watch))
     replacements.replace(random.Random, "seed", _instance_seed(watch))
     replacements.replace(random, "_urandom", _random(watch, "random.SystemRandom"))
-    replacements.replace(os, "urandom", _random(watch, "os.urandom"))
-    replacements.replace(os, "getrandom", _random(watch, "os.getrandom"))
 
 
-def _observe_classes(observed: Observations, replacements: Replacements) -> None:
+def _observe_classes(watch: _Watch, replacements: Replacements) -> None:
     import datetime as dt
 
-    watch = _Watch(observed)
     for name in ("datetime", "date"):
         replacements.replace(dt, name, lambda real: _observed_class(real, watch))
 

@@ -256,6 +256,8 @@ def observe(observed: Observations, replacements: Replacements) -> None:
 
 def _observe_old_pathlib(replacements: Replacements) -> None:
     """Before Python 3.11 `pathlib` holds functions of its own, taken when it was imported."""
+    if sys.version_info >= (3, 11):
+        return
     import pathlib
 
     accessor = getattr(pathlib, "_NormalAccessor", None)

@@ -100,7 +100,7 @@ class _Search:
 
     def _names(self, folder: str) -> Optional[set[bytes]]:
         if folder not in self._listed:
-            entries = entries_of(folder) if os.path.isdir(folder) else None
+            entries = entries_of(folder, kinds=False) if os.path.isdir(folder) else None
             self._listed[folder] = None if entries is None else names_in(entries)
         return self._listed[folder]
 

@@ -24,6 +24,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from incremental_tool.model.folder_view import digest_of_view
+from incremental_tool.model.snapshot import ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -157,7 +158,8 @@ class Observations:
         """Note that a folder is about to be listed, and what of it is looked at."""
         key = (folder, kind, pattern)
         if key not in self.views:
-            self.views[key] = digest_of_view(kind, pattern, entries_of(folder) or ())
+            entries = entries_of(folder, kinds=kind == ENTRIES) or ()
+            self.views[key] = digest_of_view(kind, pattern, entries)
 
     def note_written(self, path: str, *, by_scons: bool, site: str) -> None:
         """Note that a path is about to be written, made or removed."""
@@ -174,9 +176,14 @@ class Observations:
         self.refusals.setdefault((reason, detail))
 
 
-def entries_of(folder: str) -> Optional[list[tuple[bytes, bytes]]]:
-    """Return (name, kind of file) for a folder, as `model.folder_view` wants them; None if none."""
+def entries_of(folder: str, *, kinds: bool) -> Optional[list[tuple[bytes, bytes]]]:
+    """Return (name, kind of file) for a folder, as `model.folder_view` wants them; None if none.
+
+    Without `kinds` the kinds are left empty: most views do not ask for them.
+    """
     try:
+        if not kinds:
+            return [(name, b"") for name in real_listdir(os.fsencode(folder))]
         with real_scandir(os.fsencode(folder)) as found:
             return [(entry.name, _letters(entry)) for entry in found]
     except (OSError, ValueError):

@@ -28,6 +28,7 @@ from incremental_tool.model.snapshot import (
     STDERR,
     STDOUT,
 )
+from incremental_tool.scons.call_site import OUR_FOLDER
 from incremental_tool.scons.observations import BUSY
 
 if TYPE_CHECKING:
@@ -61,14 +62,17 @@ class Tee:
         self._output = output
 
     def write(self, text: str) -> Any:
-        """Write, and keep a copy."""
-        self._output.note(self._number, text)
+        """Write, and keep a copy, unless it is the tool that tells something about itself."""
+        writer = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - the one way to see who writes
+        if not writer.startswith(OUR_FOLDER):
+            self._output.note(self._number, text)
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:
         """Write each of the lines."""
         for line in lines:
-            self.write(line)
+            self._output.note(self._number, line)
+            self._stream.write(line)
 
     @property
     def buffer(self) -> Any:

@@ -8,6 +8,9 @@
   removes it first. Without it: it is rewritten.
 * `Scanner.Dir.skip_entry`: our state folder is no part of a folder that is a source. Without it:
   targets made from the project's top folder look changed.
+* `dblite._Dblite.sync`: signatures that are byte for byte those on disk are not written again, so
+  that other command lines' snapshots, which depend on them, stay true. Without it: a run that
+  reads the scripts makes the snapshots of other command lines stale.
 * `Environment.Base.__init__`: the switch for every environment of an unmodified SConstruct.
   Without it: the one-line form.
 
@@ -20,10 +23,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import os
+import pickle
 from typing import Any, Callable
 
 import SCons.Action
+import SCons.dblite
 import SCons.Environment
 import SCons.Node.FS
 import SCons.Scanner.Dir
@@ -124,6 +130,33 @@ def _keeps(node: Any) -> bool:
     return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
 
 
+def keep_database() -> bool:
+    """Leave SCons's database alone when it would be written as it is."""
+
+    def make(original: Any) -> Any:
+        def sync(self: Any) -> Any:
+            if _is_on_disk(self):
+                self._needs_sync = False
+                return None
+            return original(self)
+
+        return sync
+
+    return _wrap(SCons.dblite._Dblite, "sync", ["self"], make)  # noqa: SLF001 - dbm's open makes it
+
+
+def _is_on_disk(database: Any) -> bool:
+    try:
+        content = io.BytesIO()
+        pickle.dump(database._dict, content, database._pickle_protocol)  # noqa: SLF001 - as sync does
+        with open(database._file_name, "rb") as file:  # noqa: SLF001 - as above
+            if os.fstat(file.fileno()).st_size != content.tell():
+                return False
+            return file.read() == content.getvalue()
+    except Exception:  # sync fails, or succeeds, in its own way
+        return False
+
+
 def hide_state() -> None:
     """Leave our state folder out of what a folder node contains."""
     skipped = getattr(SCons.Scanner.Dir, "skip_entry", None)
@@ -151,4 +184,5 @@ def apply() -> None:
     watch_commands()
     commit_at_end()
     keep_outputs()
+    keep_database()
     hide_state()

@@ -16,9 +16,10 @@ Knows nothing of how single things are observed.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import SCons
 import SCons.SConsign
@@ -26,7 +27,7 @@ import SCons.Script
 import SCons.Script.Main
 import SCons.Taskmaster
 
-from incremental_tool.base.filesystem import RealDisk
+from incremental_tool.base.filesystem import TICK_LIMIT_NS, RealDisk
 from incremental_tool.engine import fast_path
 from incremental_tool.engine.freshness import ALWAYS_READ, circumstances
 from incremental_tool.engine.settings import settings_for
@@ -67,14 +68,20 @@ class NotRecorded(Exception):  # noqa: N818 - it names an outcome
 class Recorder:
     """One run's recording."""
 
-    def __init__(self, *, reading: bool) -> None:
+    def __init__(self, before: late_start.Before, *, reading: bool) -> None:
         self._while_reading = Replacements()
         self._to_the_end = Replacements()
         self._observed = Observations(environment_observer.values())
         self._executed: list[graph_walk.Executed] = []
         self._tops: Optional[list[Any]] = None
         self._given_up: Optional[tuple[str, str]] = None
-        self._begun_ns = RealDisk(b"").now_ns()
+        self.wanted = False
+        """Whether a script, or site_init.py, has set the tool up."""
+        self._observed.variables |= before.variables
+        self._observed.options |= before.options
+        if before.unseen:
+            self.give_up("fresh.skip.late", before.unseen)
+        self._begun_ns = int(SCons.Script.start_time * 1e9) - TICK_LIMIT_NS
         self._output = output_observer.observe(self._observed, self._to_the_end, reading=reading)
         node_observer.observe(self._observed, self._to_the_end)
         file_observer.observe(self._observed, self._to_the_end)
@@ -138,7 +145,9 @@ class Recorder:
 
     def _begin_building(self, tasker: type, targets: list[Any]) -> None:
         main = SCons.Script.Main
-        if issubclass(tasker, main.BuildTask):
+        if not self.wanted:
+            self.stop()
+        elif issubclass(tasker, main.BuildTask):
             if self._tops is not None:
                 self.give_up("fresh.skip.not-built", "--interactive")
             self._tops = targets
@@ -166,26 +175,35 @@ class Recorder:
     def finish(self, answer: Answer, folders: Optional[tuple[bytes, bytes]]) -> None:
         """Keep what was observed for the next run. Raises NotRecorded or OSError."""
         self.stop()
-        with BUSY:
-            if self._given_up is not None:
-                raise NotRecorded(*self._given_up)
-            if folders is None:
-                settings = settings_for(answer.top, os.environ, {})
-                folders = settings.state_dir, settings.cache_dir
-            state_dir, cache_dir = folders
-            if os.fsencode(answer.state) != os.path.normpath(state_dir):
-                raise NotRecorded("fresh.skip.elsewhere", os.fsdecode(state_dir))
-            if SCons.Script.Main.this_build_status or SCons.Script.Main.exit_status:
-                raise NotRecorded("fresh.skip.failed", "")
-            if self._tops is None:
-                raise NotRecorded("fresh.skip.not-built", "")
-            kept = self._snapshot(answer, state_dir, cache_dir)
-            try:
-                store.save(answer.folder, answer.key, kept)
-            except OSError as error:
-                raise NotRecorded("fresh.skip.unwritable", str(error)) from error
-            except ValueError as error:
-                raise NotRecorded("fresh.skip.too-large", str(error)) from error
+        collecting = gc.isenabled()
+        gc.disable()  # SCons's graph is large, and nothing of ours is garbage
+        try:
+            with BUSY:
+                self._keep(answer, folders)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _keep(self, answer: Answer, folders: Optional[tuple[bytes, bytes]]) -> None:
+        if self._given_up is not None:
+            raise NotRecorded(*self._given_up)
+        if folders is None:
+            settings = settings_for(answer.top, os.environ, {})
+            folders = settings.state_dir, settings.cache_dir
+        state_dir, cache_dir = folders
+        if os.fsencode(answer.state) != os.path.normpath(state_dir):
+            raise NotRecorded("fresh.skip.elsewhere", os.fsdecode(state_dir))
+        if SCons.Script.Main.this_build_status or SCons.Script.Main.exit_status:
+            raise NotRecorded("fresh.skip.failed", "")
+        if self._tops is None:
+            raise NotRecorded("fresh.skip.not-built", "")
+        kept = self._snapshot(answer, state_dir, cache_dir)
+        try:
+            store.save(answer.folder, answer.key, kept)
+        except OSError as error:
+            raise NotRecorded("fresh.skip.unwritable", str(error)) from error
+        except ValueError as error:
+            raise NotRecorded("fresh.skip.too-large", str(error)) from error
 
     def _snapshot(self, answer: Answer, state_dir: bytes, cache_dir: bytes) -> Snapshot:
         observed = self._observed
@@ -201,6 +219,8 @@ class Recorder:
         kept.circumstances = circumstances(os.fsencode(os.path.dirname(SCons.__file__)))
         if kept.refusals:
             return kept
+        for script in answer.scripts:  # read before observing began, if that was in the script
+            observed.note_opened(os.path.join(answer.top, script))
         module_files.note_modules(observed)
         module_files.note_site_folders(observed, answer.top, answer.line.site_dir)
         snapshot_writer.fill_environment(kept, observed, ALWAYS_READ)
@@ -254,8 +274,19 @@ _recorder: Optional[Recorder] = None
 _over = False
 
 
+def be_ready() -> None:
+    """Observe from before SCons does anything, in case that a script sets the tool up."""
+    _start(late_start.Before)
+
+
 def begin() -> None:
     """Begin to record, unless this run is not to be kept or it is too late to see all."""
+    _start(late_start.what_ran_before)
+    if _recorder is not None:
+        _recorder.wanted = True
+
+
+def _start(judge: Callable[[], late_start.Before]) -> None:
     global _recorder, _over  # noqa: PLW0603 - a process has one run
     if _recorder is not None or _over:
         return
@@ -263,10 +294,10 @@ def begin() -> None:
         _over = True
         return
     try:
-        why_late = late_start.unobserved()
-        _recorder = Recorder(reading=bool(SCons.Script.sconscript_reading))
-        if why_late:
-            _recorder.give_up("fresh.skip.late", why_late)
+        if fast_path.ASKED and fast_path.ASKED[-1].answer is None:
+            _over = True  # the command line asks for more than an answer
+            return
+        _recorder = Recorder(judge(), reading=bool(SCons.Script.sconscript_reading))
     except Exception as error:
         _over = True
         if _recorder is not None:

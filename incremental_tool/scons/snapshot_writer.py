@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Optional
 
 from incremental_tool.model.environment_value import digest_of_value, digests_of_all
 from incremental_tool.model.folder_view import STATE, digest_of_view
-from incremental_tool.model.snapshot import AMONG, Snapshot, View, identity
+from incremental_tool.model.snapshot import AMONG, COLUMNS, ENTRIES, Marks, Snapshot, View, identity
 from incremental_tool.scons.observations import (
     ABSENT,
     FOLDER,
@@ -46,6 +46,9 @@ class Moved(Exception):  # noqa: N818 - it names what was found
 class Written(Exception):  # noqa: N818 - it names what was found
     """A script has changed what it, or another, looked at before."""
 
+
+_UNSIGNED, _SIGNED = COLUMNS[:3], COLUMNS[3:]
+_MASK = (1 << 64) - 1
 
 _CHANGED = 5
 """The place of the change time in a stat identity; it is the last."""
@@ -146,6 +149,8 @@ class Writer:
 
     def _write_files(self, snapshot: Snapshot, now: dict[str, Optional[os.stat_result]]) -> None:
         built = self._graph.built
+        found: list[os.stat_result] = []
+        paths: list[bytes] = []
         for path, seen in self._full.items():
             if self._is_ours(path):
                 continue
@@ -162,7 +167,11 @@ class Writer:
             elif stat_module.S_ISDIR(status.st_mode) and path not in self._observed.asked:
                 self._kinds[path] = FOLDER
             else:
-                snapshot.files.add(self._name(path), status)
+                paths.append(self._name(path))
+                found.append(status)
+        columns = [[getattr(status, name) & _MASK for status in found] for name in _UNSIGNED]
+        columns += [[getattr(status, name) for status in found] for name in _SIGNED]
+        snapshot.files = Marks(paths, columns)
 
     def _check_unmoved(self, path: str, status: os.stat_result, seen: os.stat_result) -> None:
         """Raise if a file is another than the run saw, or may have been written while it looked."""
@@ -228,7 +237,8 @@ class Writer:
             if self._is_ours(folder):
                 continue
             status = self._observed.look(folder)
-            entries = entries_of(folder)
+            kinds = any(kind == ENTRIES for kind, _, _ in views.get(folder, ()))
+            entries = entries_of(folder, kinds=kinds)
             if status is None or entries is None:
                 self._without_folder(folder, missing)
                 continue
@@ -270,9 +280,8 @@ class Writer:
         among = set()
         for text, found in self._observed.looked.get(folder, {}).items():
             name = os.fsencode(text)
-            path = os.path.join(folder, text)
             if found != (name in names):
-                self._differs(path)
+                self._differs(os.path.join(folder, text))
             if not found:
                 among.add(name)
         return among
