@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from incremental_tool.model.folder_view import STATE
 from incremental_tool.model.snapshot import ENTRIES, GLOB, NAMES
-from incremental_tool.scons import call_site
+from incremental_tool.scons import call_site, file_observer
 from incremental_tool.scons.observations import BUSY, Observations
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ _installed = False
 
 
 def _caller() -> FrameType:
-    return sys._getframe(3)  # noqa: SLF001 - hook, handler and this function lie below the caller
+    frame = sys._getframe(3)  # noqa: SLF001 - hook, handler and this function lie below the caller
+    if frame.f_code.co_filename == file_observer.__file__ and frame.f_back is not None:
+        return frame.f_back  # one of the functions that observe in place of Python's
+    return frame
 
 
 def _is_writing(mode: Any, flags: Any) -> bool:
@@ -172,8 +175,12 @@ def _import(observed: Observations, arguments: Any) -> None:
 
 
 def _exec(observed: Observations, arguments: Any) -> None:
-    code = arguments[0]
-    if not isinstance(code, CodeType) or not call_site.is_project(code.co_filename):
+    if isinstance(arguments[0], CodeType):
+        _about_to_run(observed, arguments[0])
+
+
+def _about_to_run(observed: Observations, code: CodeType) -> None:
+    if not observed.on_names or not call_site.is_project(code.co_filename):
         return
     used = _names_in(code)
     for names in list(observed.on_names):
@@ -267,6 +274,10 @@ def observe(observed: Observations) -> None:
         sys.addaudithook(_hook)
         _installed = True
     _current = observed
+    frame: Optional[FrameType] = sys._getframe(1)  # noqa: SLF001 - what is running already
+    while frame is not None:
+        _about_to_run(observed, frame.f_code)
+        frame = frame.f_back
 
 
 def stop() -> None:

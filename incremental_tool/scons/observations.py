@@ -110,9 +110,11 @@ class Observations:
         """Return any path as absolute text. Raises TypeError or OSError for what is no path."""
         if type(path) is not str:
             path = os.fsdecode(path)
-        if path[:1] == "/":
-            return str(path)
-        return os.path.join(os.getcwd(), path)
+        if path[:1] != "/":
+            path = os.path.join(os.getcwd(), path)
+        if ("/." in path or "//" in path) and "/.." not in path:
+            path = os.path.normpath(path)
+        return str(path)
 
     def note_asked(self, path: str, status: Optional[os.stat_result]) -> None:
         """Note that everything about a file counted: it was opened, or its stat was asked for."""

@@ -108,7 +108,7 @@ def _find(observed: Observations, started: Started, program: str) -> Optional[st
             path = started.env.get(b"PATH")
         folders = os.fsdecode(path or os.fsencode(os.defpath)).split(os.pathsep)
         candidates = [os.path.join(started.folder, folder, program) for folder in folders]
-    for candidate in candidates:
+    for candidate in map(observed.absolute, candidates):
         status = observed.look(candidate)
         if kind_of(status) == FILE and os.access(candidate, os.X_OK):
             observed.note_asked(candidate, status)

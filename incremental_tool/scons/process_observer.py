@@ -72,7 +72,7 @@ class Started:
         shell = bool(given.get("shell"))
         self.argv = _words(arguments, given.get("executable"), shell=shell)
         self.text = " ".join(self.argv[2:] if shell else self.argv)
-        self.folder = os.path.join(os.getcwd(), os.fsdecode(given.get("cwd") or "."))
+        self.folder = os.path.join(os.getcwd(), os.fsdecode(given.get("cwd") or ""))
         env = given.get("env")
         self.inherits = env is None
         """Whether it gets the environment that the script itself has."""

@@ -45,6 +45,7 @@ from incremental_tool.scons import (
     late_start,
     module_files,
     node_observer,
+    option_observer,
     output_observer,
     process_judgement,
     process_observer,
@@ -90,6 +91,7 @@ class Recorder:
         clock_observer.observe(self._observed, self._while_reading)
         process_observer.observe(self._observed, self._while_reading)
         environment_observer.observe(self._observed)
+        option_observer.observe(self._observed)
         audit_observer.observe(self._observed)
 
     # --- the course of the run ------------------------------------------------
@@ -121,13 +123,6 @@ class Recorder:
 
             return execute
 
-        def make_get_option(original: Any) -> Any:
-            def get_option(name: str) -> Any:
-                observed.options.add(name)
-                return original(name)
-
-            return get_option
-
         def make_register(original: Any) -> Any:
             def register(function: Any, *arguments: Any, **kw: Any) -> Any:
                 if observed.active and not BUSY.depth and call_site.asked_by_project():
@@ -139,7 +134,6 @@ class Recorder:
         replace = self._to_the_end.replace
         replace(SCons.Taskmaster.Taskmaster, "__init__", make_taskmaster)
         replace(SCons.Taskmaster.Task, "execute", make_execute)
-        replace(SCons.Script.Main, "GetOption", make_get_option)
         replace(atexit, "register", make_register)
         observed.on_names[frozenset({"argv"})] = lambda: observed.options.add("argv")
 
@@ -167,6 +161,7 @@ class Recorder:
         self._observed.active = False
         audit_observer.stop()
         environment_observer.stop()
+        option_observer.stop()
         self._while_reading.restore()
         self._to_the_end.restore()
 

@@ -20,7 +20,7 @@ import os
 import stat as stat_module
 from typing import TYPE_CHECKING, Optional
 
-from incremental_tool.model.environment_value import digest_of_value, digests_of_all
+from incremental_tool.model.environment_value import VOLATILE, digest_of_value, digests_of_all
 from incremental_tool.model.folder_view import STATE, digest_of_view
 from incremental_tool.model.snapshot import AMONG, COLUMNS, ENTRIES, Marks, Snapshot, View, identity
 from incremental_tool.scons.observations import (
@@ -304,8 +304,10 @@ def fill_environment(snapshot: Snapshot, observed: Observations, always: Iterabl
     """Fill in the digests of the variables that were read."""
     salt = snapshot.salt = os.urandom(16)
     environment = observed.environment
+    read = {*observed.variables, *always}
     if observed.whole_environment:
         snapshot.whole_environment = True
         snapshot.environment.update(digests_of_all(salt, environment))
-    for name in sorted({*observed.variables, *always}):
+        read -= VOLATILE  # copying the whole reads each by name
+    for name in sorted(read):
         snapshot.environment[name] = digest_of_value(salt, name, environment.get(name))
