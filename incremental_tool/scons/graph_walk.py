@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import SCons.Action
 import SCons.Defaults
+import SCons.Environment
 import SCons.Node
 import SCons.Node.FS
 
@@ -167,8 +168,11 @@ def _take_in(graph: Graph, node: Any) -> None:
 
 
 def _has_action(node: Any) -> bool:
+    """Tell whether an alias, or another name without a file, does something when it is built."""
+    if node.builder is not SCons.Environment.AliasBuilder:
+        return True
     executor = getattr(node, "executor", None)
-    return executor is None or bool(executor.get_action_list())
+    return executor is None or bool(executor.pre_actions or executor.post_actions)
 
 
 def _judge_executed(graph: Graph, node: Any) -> None:

@@ -146,15 +146,30 @@ def keep_database() -> bool:
 
 
 def _is_on_disk(database: Any) -> bool:
+    """Tell whether a database says what it says on disk.
+
+    The same entries are written as other bytes when their texts are shared between them in another
+    way, as those are that a run has only loaded.
+    """
     try:
-        content = io.BytesIO()
-        pickle.dump(database._dict, content, database._pickle_protocol)  # noqa: SLF001 - as sync does
-        with open(database._file_name, "rb") as file:  # noqa: SLF001 - as above
-            if os.fstat(file.fileno()).st_size != content.tell():
-                return False
-            return file.read() == content.getvalue()
+        with open(database._file_name, "rb") as file:  # noqa: SLF001 - SCons's own attribute
+            stored = pickle.load(file, encoding="bytes")  # noqa: S301 - SCons has loaded it so
+        present = database._dict  # noqa: SLF001 - as above
+        return bool(stored.keys() == present.keys()) and all(
+            content == stored[folder] or _canonical(content) == _canonical(stored[folder])
+            for folder, content in present.items()
+        )
     except Exception:  # sync fails, or succeeds, in its own way
         return False
+
+
+def _canonical(content: bytes) -> bytes:
+    """Return the entries of a folder as bytes that depend on nothing but what they say."""
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written, pickle.HIGHEST_PROTOCOL)
+    pickler.fast = True  # write each text where it stands
+    pickler.dump(sorted(pickle.loads(content).items()))  # noqa: S301 - as SCons loads it
+    return written.getvalue()
 
 
 def hide_state() -> None:

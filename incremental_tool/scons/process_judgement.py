@@ -65,8 +65,6 @@ def judge(observed: Observations) -> list[Process]:
 
 
 def _judged(observed: Observations, started: Started) -> Optional[Process]:
-    if started.configuring:
-        raise Refused
     commands = programs_of(started.argv)
     rules = [_rule(observed, started, words) for words in commands]
     if not rules or UNKNOWN in rules:

@@ -73,3 +73,16 @@ def build(project: Project, *arguments: str) -> Run:
 def script(body: str, tools: str = "") -> str:
     """Return an SConstruct: the tool is set up in its first lines."""
     return HEAD.format(tools=tools) + body
+
+
+def iscons(project: Project, *arguments: str) -> tuple[int, str, str]:
+    """Run `iscons` and return its status and both outputs."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "incremental_tool.launcher", *arguments],
+        cwd=project.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr

@@ -303,6 +303,13 @@ def test_a_change_of_what_was_read_is_noticed(project: Project, name: str) -> No
     assert case.about in told
 
 
+SOCKET = """import socket
+try:
+    socket.create_connection(("127.0.0.1", 9), 0.1)
+except OSError:
+    pass
+"""
+
 REFUSED = {
     "clock": ("import time; time.time()\n", "clock", "SConstruct:3"),
     "datetime": ("import datetime; datetime.datetime.now()\n", "clock", "SConstruct:3"),
@@ -310,12 +317,7 @@ REFUSED = {
     "random": ("import random; random.random()\n", "random", "SConstruct:3"),
     "uuid": ("import uuid; uuid.uuid4()\n", "random", "SConstruct:3"),
     "urandom": ("import os; os.urandom(4)\n", "random", "SConstruct:3"),
-    "socket": (
-        "import socket\n"
-        "try:\n    socket.create_connection(('127.0.0.1', 9), 0.1)\nexcept OSError:\n    pass\n",
-        "network",
-        "SConstruct:5",
-    ),
+    "socket": (SOCKET, "network", "SConstruct:5"),
     "unknown process": (
         "import subprocess; subprocess.check_output(['date'])\n",
         "process",
@@ -351,7 +353,7 @@ HARMLESS = {
     "a date that is given": "import datetime; datetime.datetime(2020, 1, 1).year\n",
     "a seeded generator": "import random; random.seed(3); random.random()\n",
     "a generator of its own": "import random; random.Random(3).random()\n",
-    "a variable that the script sets": "import os; os.environ['UNSET'] = '1'; os.environ['UNSET']\n",
+    "a variable that the script sets": "import os; os.environ['NEW'] = '1'; os.environ['NEW']\n",
     "a quiet device": "open('/dev/null').read()\n",
 }
 
