@@ -11,13 +11,19 @@ modules on the way of every `iscons`. Knows nothing of disks.
 
 from __future__ import annotations
 
+from struct import Struct
+
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 COLUMNS = ("st_dev", "st_ino", "st_mode", "st_size", "st_mtime_ns", "st_ctime_ns")
 """The stat identity, as `model.fingerprint.identity_of`; in this order in the file."""
+
+ROW = Struct("=QQQqqq")
+"""One path's identity in the file: device, inode and mode unsigned, size and times signed."""
+
 _MASK = (1 << 64) - 1
 
 HIDDEN_NO_PROGRESS, HIDDEN_SILENT, HIDDEN_QUESTION = 1, 2, 4
@@ -33,19 +39,24 @@ NAMES, ENTRIES, GLOB, AMONG = b"names", b"entries", b"glob", b"among"
 
 
 class Marks:
-    """Paths, each with its stat identity, as columns of equal length.
+    """Paths, each with its stat identity.
 
-    `paths` are as SCons names them: from the top folder, or absolute. `columns` holds one list a
-    name in COLUMNS. Links are followed: it is the status of what a path leads to.
+    `paths` are as SCons names them: from the top folder, or absolute. Links are followed: it is the
+    status of what a path leads to. While being filled, `columns` holds one list a name in COLUMNS;
+    when loaded, `packed` holds the rows of all paths as they stand in the file, and no column.
     """
 
-    __slots__ = ("columns", "paths")
+    __slots__ = ("columns", "packed", "paths")
 
     def __init__(
-        self, paths: list[bytes] | None = None, columns: list[list[int]] | None = None
+        self,
+        paths: list[bytes] | None = None,
+        columns: list[list[int]] | None = None,
+        packed: memoryview | None = None,
     ) -> None:
         self.paths: list[bytes] = [] if paths is None else paths
         self.columns: list[list[int]] = [[] for _ in COLUMNS] if columns is None else columns
+        self.packed = packed
 
     def add(self, path: bytes, status: os.stat_result) -> int:
         """Append a path with the status that the build went by; returns its index."""
@@ -53,6 +64,10 @@ class Marks:
             column.append(value)
         self.paths.append(path)
         return len(self.paths) - 1
+
+    def rows(self) -> Iterator[tuple[int, ...]]:
+        """Return the identities, one for each path, in their order."""
+        return zip(*self.columns) if self.packed is None else ROW.iter_unpack(self.packed)
 
 
 def identity(status: os.stat_result) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ order of the machine (a snapshot is never used on another)::
     actions
 
 A section is a *list* of byte strings (u32 count, then each u32 length, then the
-strings), *paths* (joined by NUL, which no path can hold), or a *column* (one
-64-bit integer per path). Columns are loaded by one cast; a path is an index.
+strings), *paths* (joined by NUL, which no path can hold), or *rows* (six 64-bit
+integers for each path), which are compared where they lie. A path is an index.
 
 Properties kept:
 
@@ -32,6 +32,7 @@ History of the format: 1.
 from __future__ import annotations
 
 import os
+from itertools import accumulate
 
 from incremental_tool.base.digest import checksum_of
 from incremental_tool.base.errors import CorruptRecord
@@ -46,6 +47,7 @@ from incremental_tool.model.snapshot import (
     HIDDEN_SILENT,
     NAMES,
     READING,
+    ROW,
     STARTING,
     STDERR,
     STDOUT,
@@ -99,11 +101,8 @@ KEPT = 16
 _HEAD_SIZE = 48
 _SIZE_LIMIT = 1 << 31
 """Bytes in a front or an actions section at most: a hundred times what 100,000 files need."""
-_UNSIGNED = 3
-"""The first columns (device, inode, mode) are unsigned, sizes and times are not."""
-_MARKS = 1 + len(COLUMNS)
-_PLAIN = 10
-_SECTIONS = _PLAIN + 2 * _MARKS
+_SECTIONS = 14
+"""Ten for single fields, the paths of files and of folders, the rows of files and of folders."""
 
 
 def save(folder: bytes, key: str, snapshot: Snapshot) -> None:
@@ -253,20 +252,15 @@ def _flat(pairs: Sequence[tuple[bytes, ...]]) -> list[bytes]:
     return [field for pair in pairs for field in pair]
 
 
-def _pack_marks(marks: Marks) -> list[bytes]:
-    unsigned = [_integers("Q", column) for column in marks.columns[:_UNSIGNED]]
-    signed = [_integers("q", column) for column in marks.columns[_UNSIGNED:]]
-    return [b"\0".join(marks.paths), *unsigned, *signed]
+def _rows(marks: Marks) -> bytes:
+    return b"".join([ROW.pack(*row) for row in marks.rows()])
 
 
-def _unpack_marks(sections: Sequence[bytes]) -> Marks:
-    paths = _paths(sections[0])
-    views = [memoryview(section) for section in sections[1:]]
-    columns = [view.cast("Q").tolist() for view in views[:_UNSIGNED]]
-    columns += [view.cast("q").tolist() for view in views[_UNSIGNED:]]
-    if any(len(column) != len(paths) for column in columns):
-        raise ValueError("columns")
-    return Marks(paths, columns)
+def _marks(paths: bytes, rows: memoryview) -> Marks:
+    marks = Marks(_paths(paths), packed=rows)
+    if len(rows) != ROW.size * len(marks.paths):
+        raise ValueError("rows")
+    return marks
 
 
 def _pack_front(snapshot: Snapshot) -> bytes:
@@ -295,8 +289,10 @@ def _pack_front(snapshot: Snapshot) -> bytes:
         _list(
             _flat([(bytes((s.stream, s.when, s.hidden_by)), s.text) for s in snapshot.said]),
         ),
-        *_pack_marks(snapshot.files),
-        *_pack_marks(snapshot.folders),
+        b"\0".join(snapshot.files.paths),
+        b"\0".join(snapshot.folders.paths),
+        _rows(snapshot.files),
+        _rows(snapshot.folders),
     ]
     return _integers("Q", [len(section) for section in sections]) + b"".join(sections)
 
@@ -306,10 +302,10 @@ def _unpack_front(front: bytes) -> Snapshot:
     sizes = memoryview(front)[:start].cast("Q").tolist()
     if len(sizes) != _SECTIONS or start + sum(sizes) != len(front):
         raise ValueError("sections")
-    sections = []
-    for size in sizes:
-        sections.append(front[start : start + size])
-        start += size
+    ends = list(accumulate(sizes, initial=start))
+    # The rows are most of what there is: they stay where they are.
+    sections = [front[at:end] for at, end in zip(ends, ends[1:-2])]
+    files, folders = (memoryview(front)[at:end] for at, end in zip(ends[-3:], ends[-2:]))
     snapshot = Snapshot()
     snapshot.salt, *rest = _strings(sections[0])
     snapshot.circumstances = dict(zip(rest[::2], rest[1::2]))
@@ -327,8 +323,8 @@ def _unpack_front(front: bytes) -> Snapshot:
     snapshot.options = _pairs(sections[7])
     snapshot.refusals = [(name.decode(), detail.decode()) for name, detail in _pairs(sections[8])]
     snapshot.said = [Said(code[0], code[1], code[2], text) for code, text in _pairs(sections[9])]
-    snapshot.files = _unpack_marks(sections[_PLAIN : _PLAIN + _MARKS])
-    snapshot.folders = _unpack_marks(sections[_PLAIN + _MARKS :])
+    snapshot.files = _marks(sections[10], files)
+    snapshot.folders = _marks(sections[11], folders)
     snapshot.views = [[] for _ in snapshot.folders.paths]
     fields = iter(_strings(sections[4]))
     for index, kind, pattern, digest in zip(fields, fields, fields, fields):

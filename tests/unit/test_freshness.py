@@ -400,11 +400,11 @@ def test_a_folder_whose_time_alone_changed_is_listed_once(case: Case) -> None:
 
 
 def test_the_first_change_ends_the_look(case: Case) -> None:
-    """Behind the first changed file nothing is looked at, and no process runs."""
+    """The changed file is looked at twice, nothing behind it is, and no process runs."""
     changed_case(case, "SConstruct")
     case.check()
 
-    assert case.disk.stats == [b"SConstruct"]
+    assert case.disk.stats == [b"SConstruct", b"SConstruct"]
     assert case.disk.ran == []
 
 

@@ -36,6 +36,8 @@ U64 = 2**64 - 1
 
 def fields(value: Any) -> Any:
     """Return an object of slots as plain lists and dictionaries, to compare."""
+    if isinstance(value, Marks):
+        return list(zip(value.paths, value.rows()))
     if hasattr(value, "__slots__"):
         return {name: fields(getattr(value, name)) for name in value.__slots__}
     if isinstance(value, (list, tuple)):
