@@ -78,7 +78,7 @@ class RealDisk:
         """See `Disk.exists`."""
         try:
             os.lstat(path)
-        except OSError:
+        except (OSError, ValueError):
             return False
         return True
 
@@ -86,7 +86,7 @@ class RealDisk:
         """See `Disk.is_file`."""
         try:
             return not stat_module.S_ISDIR(os.stat(path).st_mode)
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def now_ns(self) -> int:
