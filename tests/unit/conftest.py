@@ -138,6 +138,10 @@ class FakeDisk:
         """See `Disk.exists`."""
         return path in self._files
 
+    def is_file(self, path: bytes) -> bool:
+        """See `Disk.is_file`."""
+        return path in self._files and not stat.S_ISDIR(self._files[path].mode)
+
     def now_ns(self) -> int:
         """See `Disk.now_ns`."""
         return self.clock_ns // self.tick_ns * self.tick_ns
