@@ -227,7 +227,7 @@ class CommandCache:
     def _store(
         self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
     ) -> None:
-        found = plan.collect()
+        found = plan.collect(done.stderr)
         if isinstance(found, Reason):
             self._not_stored(request, plan, action, found)
             return

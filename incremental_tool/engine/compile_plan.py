@@ -78,7 +78,7 @@ def plan_compile(
     dated = toolchain.family == "gcc" and "SOURCE_DATE_EPOCH" in request.environment
     search = search_path(command, request, toolchain)
 
-    def collect() -> Union[Found, Reason]:
+    def collect(_: bytes) -> Union[Found, Reason]:
         source = os.fsencode(command.source)
         if listing is None:
             inputs = [source]
@@ -124,7 +124,7 @@ def plan_assembly(
     argv = [*words, *assembler_dependency_words(command, os.fsdecode(depfile))]
     include_dirs = [os.fsencode(folder) for folder in command.include_dirs]
 
-    def collect() -> Union[Found, Reason]:
+    def collect(_: bytes) -> Union[Found, Reason]:
         read = read_depfile(depfile, remove=not own)
         if isinstance(read, Reason):
             return read

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from incremental_tool.model.archive_command import ArchiveCommand
 
 
+_LIBRARY_MISSING = b"not found (try using -rpath"
+
+
 def plan_archive(
     command: ArchiveCommand, words: Sequence[str], request: Request, cache: MultiLevelCache
 ) -> Union[Plan, Reason]:
@@ -60,7 +63,7 @@ def plan_archive(
         words,
         None,
         False,
-        lambda: Found(members, []),
+        lambda _: Found(members, []),
     )
 
 
@@ -93,7 +96,10 @@ def plan_link(
     needed = [os.fsencode(folder) for folder in command.needed_dirs]
     given = [os.fsencode(name) for name in command.inputs]
 
-    def collect() -> Union[Found, Reason]:
+    def collect(stderr: bytes) -> Union[Found, Reason]:
+        if _LIBRARY_MISSING in stderr:
+            # It was looked for in places that are not known here, and may come up in any of them.
+            return Reason("zir.refuse.library-missing")
         read = read_depfile(depfile, remove=True)
         if isinstance(read, Reason):
             return read
