@@ -201,13 +201,14 @@ class CommandCache:
         environment = dict(request.environment)
         with subprocess.Popen(argv, env=environment, stdout=out, stderr=err) as process:
             status = process.wait()
-        milliseconds = int((time.perf_counter() - started) * 1000)
+        seconds = time.perf_counter() - started
+        self._cache.statistics.add("us_run", int(seconds * 1e6))
         if status == 0 and plan.after is not None:
             with subprocess.Popen(
                 plan.after, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             ) as process:
                 process.wait()
-        return _Done(status, _drain(out), _drain(err), milliseconds)
+        return _Done(status, _drain(out), _drain(err), int(seconds * 1000))
 
     def _streams(self) -> tuple[int, int]:
         """Return two files of this thread's, for a command's stdout and stderr."""

@@ -96,10 +96,13 @@ class MultiLevelCache:
         self._real_folders: dict[bytes, bytes] = {}
         self._make_folders()
         state = settings.state_dir
+        started = time.perf_counter()
         self.disk: Disk = disk if disk is not None else RealDisk(state)
         self.files = FileHashCache(
             self.disk, os.path.join(state, b"file_hashes.bin"), self.report, signer, signature_name
         )
+        self._load_seconds = time.perf_counter() - started
+        self._save_seconds = 0.0
 
     # The stores that only commands need open when the first command comes: a build in which
     # nothing runs neither imports nor reads them.
@@ -231,6 +234,8 @@ class MultiLevelCache:
         """Return this build's figures."""
         taken = self.statistics.snapshot()
         taken["files"] = self.files.statistics.as_dict()
+        taken["counts"]["us_load"] = int(self._load_seconds * 1e6)
+        taken["counts"]["us_save"] = int(self._save_seconds * 1e6)
         if self._opened:
             taken["counts"]["bytes_written"] = self.zir.objects.bytes_written
             taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
@@ -241,12 +246,14 @@ class MultiLevelCache:
         taken: dict[str, Any] = {}
         if self._state_writable:
             try:
+                started = time.perf_counter()
                 self.files.settle()
-                taken = self.snapshot()
                 self.files.save()
                 if self._opened:
                     self.toolchains.save()
                     self.log.commit()
+                self._save_seconds = time.perf_counter() - started
+                taken = self.snapshot()
                 figures.save(os.path.join(self.settings.state_dir, b"stats.json"), taken)
             except OSError as error:
                 self._state_unwritable(error)
