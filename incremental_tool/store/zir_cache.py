@@ -155,6 +155,8 @@ class ZirCache:
             if first:
                 self._report(Reason("store.unwritable", error.strerror or str(error)))
             return Reason("zir.skip.store-unwritable", error.strerror or str(error))
+        except ValueError:
+            return Reason("zir.skip.output-too-large", "the list of its inputs")
         return None
 
 
