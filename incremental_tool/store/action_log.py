@@ -37,6 +37,9 @@ VERSION = 1
 COMPACT_FROM = 64 * 1024
 """Bytes below which an untidy log is not worth rewriting."""
 
+MAX_DETAIL = 4096
+"""Characters of a reason's detail at most: a command with 10,000 new words is told in part."""
+
 Report = Callable[[Reason], None]
 
 
@@ -96,8 +99,8 @@ class ActionLog:
                 self._frames += 1
                 good = end
         except CorruptRecord as error:
-            self._report(Reason("store.corrupt.index", f"zir_index.bin: {error}"))
             if good == LOG_HEAD_SIZE:
+                self._report(Reason("store.corrupt.index", f"zir_index.bin: {error}"))
                 return  # foreign from the start: it is replaced when something is written
         if good != len(content):
             self._report(Reason("store.corrupt.journal", f"{len(content) - good} bytes"))
@@ -127,8 +130,10 @@ class ActionLog:
 
     def append(self, record: ActionRecord) -> None:
         """Note what became of a target, at once and for good. Raises OSError."""
-        body = [record.target, record.outcome, record.detail, record.milliseconds, record.when]
-        payload = record.action + record.result + msgpack.packb(body, use_bin_type=True)
+        detail = record.detail[:MAX_DETAIL]
+        body = [record.target, record.outcome, detail, record.milliseconds, record.when]
+        packed = msgpack.packb(body, use_bin_type=True, unicode_errors="surrogateescape")
+        payload = record.action + record.result + packed
         with self._mutex:
             self._load()
             writable = not self._read_only and self._open()
@@ -136,7 +141,7 @@ class ActionLog:
             if not writable:
                 return
             framed = frame(payload, self._offset)
-            written = os.write(self._fd, framed)
+            written = os.pwrite(self._fd, framed, self._offset)
             if written != len(framed):
                 os.ftruncate(self._fd, self._offset)
                 raise OSError("the action log was cut short: is the disk full?")
@@ -148,7 +153,8 @@ class ActionLog:
             return True
         if not self._lock.try_acquire():
             self._read_only = True
-            self._report(Reason("state.locked"))
+            held = os.access(os.path.dirname(self._path) or b".", os.W_OK)
+            self._report(Reason("state.locked" if held else "store.unwritable"))
             return False
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if os.fstat(fd).st_size != self._size_seen:
@@ -157,13 +163,12 @@ class ActionLog:
         if self._offset < LOG_HEAD_SIZE:
             os.ftruncate(fd, 0)
             head = log_head(MAGIC, VERSION)
-            os.write(fd, head)
+            os.pwrite(fd, head, 0)
             self._offset = len(head)
             self._frames = 0
         else:
             # Whatever stands behind the last good frame goes, or nothing after it would be found.
             os.ftruncate(fd, self._offset)
-            os.lseek(fd, self._offset, os.SEEK_SET)
         self._fd = fd
         return True
 
@@ -179,9 +184,8 @@ class ActionLog:
                     parts.append(frame(payload, offset))
                     offset += len(parts[-1])
                 replace_file(self._path, b"".join(parts))
-                os.close(self._fd)
-                self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-                os.lseek(self._fd, offset, os.SEEK_SET)
+                old, self._fd = self._fd, os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+                os.close(old)
                 self._offset, self._frames = offset, len(self._records)
 
     def close(self) -> None:
@@ -199,7 +203,7 @@ class ActionLog:
 def _decode(payload: bytes) -> ActionRecord:
     size = 2 * DIGEST_SIZE
     try:
-        body = msgpack.unpackb(payload[size:], raw=False)
+        body = msgpack.unpackb(payload[size:], raw=False, unicode_errors="surrogateescape")
         target, outcome, detail, milliseconds, when = body
     except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
         raise CorruptRecord(f"unreadable record: {error}") from error
