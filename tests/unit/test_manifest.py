@@ -183,7 +183,7 @@ def entry(**changed: Any) -> list[Any]:
 def output(**changed: Any) -> list[Any]:
     """Return an entry whose one output has other values in some places."""
     names = ("name", "permissions", "lessened", "digest", "size")
-    values = [changed.get(name, value) for name, value in zip(names, ENTRY[3][0])]
+    values = [changed.get(name, value) for name, value in zip(names, OUTPUT)]
     return entry(outputs=[values])
 
 
@@ -212,7 +212,8 @@ SHAPES: dict[str, Any] = {
     "fewer digests than paths": [[], [entry(digests=b"")]],
     "more digests than paths": [[], [entry(digests=bytes(32))]],
     "a digest too short": [[], [entry(digests=bytes(15))]],
-    "absent that is a map": [[], [entry(absent={"a": 1})]],
+    "digests that are text": [[], [entry(digests="sixteen letters!")]],
+    "absent that is a map": [[], [entry(absent={b"a": 1})]],
     "absent that is a number": [[], [entry(absent=[5])]],
     "outputs that are bytes": [[], [entry(outputs=b"")]],
     "an output that is a number": [[], [entry(outputs=[5])]],
