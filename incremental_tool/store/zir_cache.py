@@ -16,11 +16,11 @@ Knows nothing of compilers or SCons; where outputs go is the caller's business.
 from __future__ import annotations
 
 import os
+import stat as stat_module
 import threading
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.atomic import replace_file
-from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.manifest import KnownResult, Manifest, decode, encode
@@ -194,11 +194,11 @@ def put_in_place(path: bytes, content: bytes, permissions: int) -> bool:
         status = os.lstat(path)
         if (
             status.st_size == len(content)
-            and status.st_mode & 0o170777 == 0o100000 | permissions
+            and status.st_mode == stat_module.S_IFREG | permissions
             and status.st_nlink == 1
         ):
             with open(path, "rb") as file:
-                if digest_of(file.read()) == digest_of(content):
+                if file.read() == content:
                     return False
     except OSError:
         pass  # absent or unreadable: it is written
