@@ -100,8 +100,9 @@ def is_content_decider(function: Any) -> bool:
     """Tell whether an environment's decider is SCons's content decider, or ours."""
     if function is decide:
         return True
-    base = SCons.Environment.Base
-    return getattr(function, "__func__", None) is base._changed_content  # noqa: SLF001 - how SCons names it
+    # A method up to SCons 4.10, a static method since.
+    content = SCons.Environment.Base._changed_content  # noqa: SLF001 - how SCons names it
+    return getattr(function, "__func__", function) is content
 
 
 def decide_unless_chosen(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) -> bool:

@@ -116,10 +116,19 @@ def _keeps(node: Any) -> bool:
     if SESSION.off or node.executor is None or not os.path.isfile(node.get_internal_path()):
         return False
     actions = node.executor.get_action_list()
-    if len(actions) != 1 or getattr(actions[0], "var", None) not in KEEPING_COMMANDS:
-        return False
     env = node.get_build_env()
+    if len(actions) != 1 or _variable(actions[0], node.executor, env) not in KEEPING_COMMANDS:
+        return False
     return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
+
+
+def _variable(action: Any, executor: Any, env: Any) -> Any:
+    """Return the construction variable that holds an action's command, or None."""
+    if type(action) is SCons.Action.CommandGeneratorAction:
+        # a builder that chooses its action by the source's suffix, as Object does
+        targets, sources = executor.get_all_targets(), executor.get_all_sources()
+        action = action._generate(targets, sources, env, 0, executor)  # noqa: SLF001 - what executing it calls
+    return getattr(action, "var", None)
 
 
 def hide_state() -> None:

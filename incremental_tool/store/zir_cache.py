@@ -148,7 +148,9 @@ class ZirCache:
                     for other in (old.results if old else [])
                     if (other.paths, other.digests) != (result.paths, result.digests)
                 ]
-                publish(self.path_of(action), encode(Manifest(fields, [result, *known])))
+                packed = encode(Manifest(fields, [result, *known]))
+                publish(self.path_of(action), packed)
+                self.objects.bytes_written += len(packed)
         except OSError as error:
             with self._mutex:
                 first, self.writable = self.writable, False
