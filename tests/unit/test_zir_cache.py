@@ -300,8 +300,10 @@ def test_an_unreadable_manifest_is_a_miss(
 # --- writing ---------------------------------------------------------------------
 
 
-def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Return a list that fills with the paths of what is published."""
+def test_objects_are_written_before_what_names_them(
+    cache: ZirCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between two writes can leave only objects that nothing refers to."""
     paths: list[bytes] = []
     publish = objects.publish
 
@@ -309,16 +311,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         paths.append(path)
         publish(path, content)
 
-    monkeypatch.setattr(objects, "publish", note)
-    monkeypatch.setattr(zir_cache, "publish", note)
-    return paths
-
-
-def test_objects_are_written_before_what_names_them(
-    cache: ZirCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A kill between two writes can leave only objects that nothing refers to."""
-    paths = written(monkeypatch)
+    for module in (objects, zir_cache):
+        monkeypatch.setattr(module, "publish", note)
     remember(cache, {"a.c": "one"}, b"object", b"debug")
 
     stored = [cache.objects.path_of(digest_of(content)) for content in (b"object", b"debug")]
@@ -368,6 +362,37 @@ def test_a_cache_that_cannot_be_written_is_only_read(
     assert not cache.writable
     assert restored(cache, Files(**{"a.c": "one"})) == [b"first"]
     assert missed(cache, Files(**{"a.c": "two"}))[0] == "zir.miss.input-changed"
+
+
+def test_threads_that_fail_at_once_report_once(
+    cache: ZirCache, reports: list[Reason], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk that several commands run into at the same time is one report."""
+    together = threading.Barrier(3, timeout=20)
+
+    def no_room(*_: Any) -> None:
+        together.wait()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(objects, "publish", no_room)
+    threads = [
+        threading.Thread(target=remember, args=(cache, {"a.c": name}, name.encode()))
+        for name in ("one", "two", "three")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert reports == [("store.unwritable", "No space left on device")]
+
+
+def test_all_that_is_written_is_counted(cache: ZirCache) -> None:
+    """Manifests count as written, too: else a store of many would grow beyond its limit."""
+    remember(cache, {"a.c": "one"}, b"object")
+    paths = [cache.path_of(ACTION), cache.objects.path_of(digest_of(b"object"))]
+
+    assert cache.objects.bytes_written == sum(map(os.path.getsize, paths))
 
 
 def test_a_result_without_room_is_not_stored(
