@@ -50,9 +50,17 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
         raise
 
 
-def replace_file(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
-    """Put `content` at `path`, whole or not at all; see `write_new`. Raises OSError."""
-    temporary = temporary_name(os.path.dirname(path) or b".")
+def replace_file(
+    path: bytes,
+    content: bytes,
+    permissions: Optional[int] = None,
+    scratch: Optional[bytes] = None,
+) -> None:
+    """Put `content` at `path`, whole or not at all; see `write_new`. Raises OSError.
+
+    It is written under a temporary name in `scratch`, or beside `path`, first.
+    """
+    temporary = temporary_name(scratch or os.path.dirname(path) or b".")
     write_new(temporary, content, permissions)
     try:
         os.replace(temporary, path)

@@ -126,7 +126,7 @@ class CommandCache:
             permissions = output.permissions
             if output.lessened:
                 permissions &= ~self._cache.umask
-            written = put_in_place(path, content, permissions)
+            written = put_in_place(path, content, permissions, self._cache.scratch.folder)
             statistics.add("outputs_restored" if written else "outputs_kept")
             self._cache.files.forget(path)
         statistics.add("hits")
@@ -161,6 +161,9 @@ class CommandCache:
             clear(request.removable)
             began_ns = self._begin(request)
             done = self._execute(request, plan)
+            if done.status != 0 and plan.argv is not None and not self._cache.scratch.intact():
+                # Somebody deleted our folder, and with it the place for the list of inputs.
+                return self._plainly(request, plain)
         except OSError as error:
             self._cache.failed("execute", error)
             return self._plainly(request, plain)

@@ -61,7 +61,7 @@ def plan_compile(
     fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
-    depfile = cache.scratch_path("d")
+    depfile = cache.scratch.path("d")
     extra = dependency_words(command, os.fsdecode(depfile))
     argv = [*command.launcher, *command.words]
     after = None
@@ -120,7 +120,7 @@ def plan_assembly(
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
     own = os.fsencode(command.depfile)
-    depfile = own or cache.scratch_path("d")
+    depfile = own or cache.scratch.path("d")
     argv = [*words, *assembler_dependency_words(command, os.fsdecode(depfile))]
     include_dirs = [os.fsencode(folder) for folder in command.include_dirs]
 

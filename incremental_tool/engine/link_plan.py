@@ -90,7 +90,7 @@ def plan_link(
     fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
-    depfile = cache.scratch_path("ld")
+    depfile = cache.scratch.path("ld")
     argv = [*words, *link_dependency_words(command, os.fsdecode(depfile))]
     folders = [*map(os.fsencode, command.library_dirs), *toolchain.library_dirs]
     needed = [os.fsencode(folder) for folder in command.needed_dirs]

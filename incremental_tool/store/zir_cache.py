@@ -15,6 +15,7 @@ Knows nothing of compilers or SCons; where outputs go is the caller's business.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as stat_module
 import threading
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.model.action import action_digest
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.manifest import KnownResult, Manifest, decode, encode
 from incremental_tool.store.objects import (
@@ -80,7 +82,7 @@ class ZirCache:
     def _manifest(self, action: bytes) -> tuple[Optional[Manifest], bool]:
         path = self.path_of(action)
         try:
-            return decode(read_regular(path)), False
+            return _decode_own(read_regular(path), action), False
         except FileNotFoundError:
             return None, False
         except OSError as error:
@@ -162,6 +164,13 @@ class ZirCache:
         return None
 
 
+def _decode_own(content: bytes, action: bytes) -> Manifest:
+    manifest = decode(content)
+    if action_digest(manifest.fields) != action:
+        raise CorruptRecord("it is another action's")
+    return manifest
+
+
 def compare(result: KnownResult, digest: DigestOf, exists: Exists) -> Optional[Reason]:
     """Return the first way in which the files differ from a result's inputs, or None."""
     for path, recorded in result.inputs():
@@ -187,10 +196,13 @@ def stands(path: bytes, disk: Disk) -> bool:
     return path.endswith((b".gch", b".pch")) or disk.is_file(path)
 
 
-def put_in_place(path: bytes, content: bytes, permissions: int) -> bool:
+def put_in_place(
+    path: bytes, content: bytes, permissions: int, scratch: Optional[bytes] = None
+) -> bool:
     """Make `path` hold `content` with that mode; returns False when it already did.
 
-    Whole or not at all, as `base.atomic` has it. Raises OSError.
+    Whole or not at all, as `base.atomic` has it; written in the folder `scratch` first, where that
+    is on the same file system. Raises OSError.
     """
     try:
         status = os.lstat(path)
@@ -205,8 +217,12 @@ def put_in_place(path: bytes, content: bytes, permissions: int) -> bool:
     except OSError:
         pass  # absent or unreadable: it is written
     try:
-        replace_file(path, content, permissions)
+        replace_file(path, content, permissions, scratch)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path) or b".", exist_ok=True)
+        replace_file(path, content, permissions)
+    except OSError as error:
+        if error.errno != errno.EXDEV or scratch is None:
+            raise
         replace_file(path, content, permissions)
     return True
