@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 import pytest
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.model.action import action_digest
 from incremental_tool.model.reason import Reason
 from incremental_tool.store import manifest as manifests
 from incremental_tool.store import objects, zir_cache
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from conftest import FakeDisk
 
-ACTION = b"action's digest!"
 FIELDS = [("kind", b"compile")]
+ACTION = action_digest(FIELDS)
 
 
 class Files:
@@ -104,6 +105,23 @@ def test_equal_inputs_hit(tmp_path: Path, cache: ZirCache, reports: list[Reason]
         assert found.contents == [b"object", b"debug"]
         assert found.result == result_of(inputs, b"object", b"debug")
     assert reports == []
+
+
+def test_a_manifest_under_another_name_is_set_aside(
+    cache: ZirCache, reports: list[Reason]
+) -> None:
+    """A whole manifest that lies under another action's name is damage, not an answer."""
+    inputs = {"a.c": "one"}
+    remember(cache, inputs, b"object")
+    other = action_digest([("kind", b"link")])
+    os.makedirs(os.path.dirname(cache.path_of(other)), exist_ok=True)
+    os.rename(cache.path_of(ACTION), cache.path_of(other))
+
+    found = cache.lookup(other, 1, Files(**inputs).digest, Files().exists)
+
+    assert isinstance(found, Miss)
+    assert found.reason.id == "zir.miss.manifest-corrupt"
+    assert [reason.id for reason in reports] == ["store.corrupt.manifest"]
 
 
 def test_an_unknown_action_is_new(cache: ZirCache, reports: list[Reason]) -> None:
