@@ -458,6 +458,7 @@ def test_threads_lose_no_result(cache: ZirCache, reports: list[Reason]) -> None:
 WORKER = """
 import os, sys
 from incremental_tool.base.digest import digest_of
+from incremental_tool.model.action import action_digest
 from incremental_tool.store.manifest import KnownResult, Output
 from incremental_tool.store.zir_cache import Hit, ZirCache
 
@@ -468,8 +469,10 @@ for turn in range(15):
         name = b"%s %d %d" % (sys.argv[2].encode(), turn % 4, action)
         output = Output(b"out", 0o644, False, digest_of(name), len(name))
         result = KnownResult([b"a.c"], digest_of(name), [], [output], b"", b"", False, 1)
-        assert cache.store(bytes([action]) * 16, [], result, [name]) is None
-        found = cache.lookup(bytes([action]) * 16, 1, lambda _: digest_of(name), lambda _: False)
+        fields = [("action", bytes([action]))]
+        key = action_digest(fields)
+        assert cache.store(key, fields, result, [name]) is None
+        found = cache.lookup(key, 1, lambda _: digest_of(name), lambda _: False)
         assert not isinstance(found, Hit) or found.contents == [name], found
 assert reports == [], reports
 """
@@ -491,7 +494,7 @@ def test_processes_never_see_half_a_store(tmp_path: Path, reports: list[Reason])
     assert said == [b"", b"", b""]
     cache = ZirCache(os.fsencode(tmp_path), reports.append)
     for action in range(3):
-        known = cache.manifest(bytes([action]) * 16)
+        known = cache.manifest(action_digest([("action", bytes([action]))]))
         assert known is not None
         for result in known.results:
             content = cache.objects.get(result.outputs[0].digest)
