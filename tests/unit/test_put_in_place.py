@@ -166,3 +166,84 @@ def test_an_unreadable_output_is_replaced(tmp_path: Path, monkeypatch: pytest.Mo
 
     assert put(path)
     assert path.stat().st_ino != before
+
+
+# --- by way of a scratch folder -----------------------------------------------------
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return a list that fills with the folder of each temporary file that is renamed."""
+    folders: list[bytes] = []
+    replace = os.replace
+
+    def note(source: bytes, target: bytes) -> None:
+        folders.append(os.path.dirname(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", note)
+    return folders
+
+
+def test_an_output_is_written_out_of_sight(tmp_path: Path, moved: list[bytes]) -> None:
+    """With a scratch folder nothing but the finished output ever lies beside it."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    assert put_in_place(os.fsencode(tmp_path / "out"), b"content", 0o644, os.fsencode(scratch))
+    assert moved == [os.fsencode(scratch)]
+    assert os.listdir(scratch) == []
+    assert (tmp_path / "out").read_bytes() == b"content"
+
+
+def test_a_scratch_folder_on_another_disk_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file cannot be renamed across disks, it is written beside the output."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    replace = os.replace
+
+    def replace_on_one_disk(source: bytes, target: bytes) -> None:
+        if os.path.dirname(source) != os.path.dirname(target):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_on_one_disk)
+
+    assert put_in_place(os.fsencode(tmp_path / "out"), b"content", 0o755, os.fsencode(scratch))
+    assert (tmp_path / "out").read_bytes() == b"content"
+    assert mode(tmp_path / "out") == 0o755
+    assert os.listdir(scratch) == []
+    assert sorted(os.listdir(tmp_path)) == ["out", "scratch"]
+
+
+@pytest.mark.parametrize("missing", ["scratch", "folder", "both"])
+def test_missing_folders_are_no_matter(tmp_path: Path, missing: str) -> None:
+    """A scratch folder deleted meanwhile, and an output's folder not yet made, do not fail."""
+    scratch = tmp_path / "scratch"
+    path = tmp_path / "folder" / "out"
+    if missing != "both":
+        (path.parent if missing == "scratch" else scratch).mkdir()
+
+    assert put_in_place(os.fsencode(path), b"content", 0o644, os.fsencode(scratch))
+    assert path.read_bytes() == b"content"
+    assert os.listdir(path.parent) == ["out"]
+
+
+def test_another_failure_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a rename across disks has a second try: a full disk is an error at once."""
+    tries: list[bytes] = []
+
+    def no_room(source: bytes, _: bytes) -> None:
+        tries.append(source)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_room)
+    with pytest.raises(OSError, match="No space"):
+        put_in_place(os.fsencode(tmp_path / "out"), b"content", 0o644, os.fsencode(tmp_path))
+
+    assert len(tries) == 1
+    assert os.listdir(tmp_path) == []

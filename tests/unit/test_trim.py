@@ -12,6 +12,7 @@ import pytest
 
 from incremental_tool.base.atomic import FileLock
 from incremental_tool.base.digest import digest_of
+from incremental_tool.model.action import action_digest
 from incremental_tool.store import trim as trimming
 from incremental_tool.store.manifest import KnownResult, Output
 from incremental_tool.store.trim import StoredFile, entries, note_usage, trim
@@ -197,12 +198,18 @@ def test_what_cannot_be_removed_is_passed_over(
     assert store.left() == names(0, *range(3, 10))
 
 
+def key(number: int) -> bytes:
+    """Return the digest of an action."""
+    return action_digest([("action", bytes([number]))])
+
+
 def fill(cache: ZirCache, number: int) -> bytes:
     """Store a result whose output is 40 kB long; return its content."""
+    fields = [("action", bytes([number]))]
     content = os.urandom(40_000)
     output = Output(b"out", 0o644, False, digest_of(content), len(content))
     result = KnownResult([b"a.c"], digest_of(b""), [], [output], b"", b"", False, 1)
-    assert cache.store(bytes([number]) * 16, [], result, [content]) is None
+    assert cache.store(key(number), fields, result, [content]) is None
     return content
 
 
@@ -250,7 +257,7 @@ def test_builds_go_on_while_a_trim_runs(tmp_path: Path, reports: list[Reason]) -
             cache = ZirCache(folder, reports.append)
             for number in range(20):
                 content = fill(cache, worker * 20 + number)
-                action = bytes([worker * 20 + number]) * 16
+                action = key(worker * 20 + number)
                 found = cache.lookup(action, 1, lambda _: digest_of(b""), lambda _: False)
                 if isinstance(found, Hit):
                     assert found.contents == [content]
