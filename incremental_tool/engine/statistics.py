@@ -20,6 +20,7 @@ from typing import Any
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.model.reason import REASONS, Reason
+from incremental_tool.store.objects import read_regular
 
 VERSION = 1
 
@@ -58,8 +59,7 @@ def load(path: bytes) -> dict[str, Any]:
     """Return the file's figures; empty ones when it is absent, damaged or foreign."""
     empty: dict[str, Any] = {"version": VERSION, "last": {}, "lifetime": {}}
     try:
-        with open(path, "rb") as file:
-            figures = json.loads(file.read(1 << 20))
+        figures = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError):
         return empty
     if not isinstance(figures, dict) or figures.get("version") != VERSION:

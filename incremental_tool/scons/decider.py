@@ -42,8 +42,11 @@ def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) ->
         pass  # the usual case: found for an earlier target
     elif dependency.state == _EXECUTED:
         csig = dependency.get_csig()
-        if type(dependency) is _File:
-            SESSION.note_built(dependency)
+        try:
+            if type(dependency) is _File:
+                SESSION.note_built(dependency)
+        except Exception as error:
+            SESSION.failed("decider", error)
     else:
         csig = content_signature(dependency, target)
     try:
@@ -54,19 +57,15 @@ def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) ->
 
 def content_signature(dependency: Any, target: Any) -> Any:
     """Return SCons's content signature of a dependency, reading only if need be."""
-    if type(dependency) is not _File or dependency.fs.max_drift == 0:
-        # max_drift 0: the user asked SCons to trust stored signatures blindly
-        return dependency.get_csig()
-    cache = SESSION.cache(target.get_build_env())
-    if cache is None:
-        return dependency.get_csig()
-    try:
-        csig = _known_signature(dependency, cache)
-    except OSError:
-        raise  # as SCons: the task is reported as failed
-    except Exception as error:
-        cache.failed("decider", error)
-        csig = ""
+    csig = ""
+    # max_drift 0: the user asked SCons to trust stored signatures blindly
+    if type(dependency) is _File and dependency.fs.max_drift != 0:
+        try:
+            cache = SESSION.cache(target.get_build_env())
+            if cache is not None:
+                csig = _known_signature(dependency, cache)
+        except Exception as error:
+            SESSION.failed("decider", error)
     return csig or dependency.get_csig()
 
 

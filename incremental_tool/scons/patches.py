@@ -84,7 +84,10 @@ def commit_at_end() -> bool:
     def make(original: Any) -> Any:
         def write(*args: Any, **kw: Any) -> Any:
             result = original(*args, **kw)
-            SESSION.end_of_build()
+            try:
+                SESSION.end_of_build()
+            except Exception as error:
+                SESSION.failed("commit", error)
             return result
 
         return write
@@ -97,14 +100,20 @@ def keep_outputs() -> bool:
 
     def make(original: Any) -> Any:
         def prepare(self: Any) -> Any:
-            if self.precious or not _keeps(self):
+            try:
+                keep = not self.precious and _keeps(self)
+                path = os.fsencode(self.get_internal_path()) if keep else b""
+            except Exception as error:
+                SESSION.failed("prepare", error)
+                keep = False
+            if not keep:
                 return original(self)
             self.precious = True
             try:
                 result = original(self)
             finally:
                 self.precious = False
-            SESSION.kept.add(os.fsencode(self.get_internal_path()))
+            SESSION.kept.add(path)
             return result
 
         return prepare

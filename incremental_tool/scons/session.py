@@ -100,6 +100,16 @@ class Session:
         except Exception as error:
             self._give_up(error)
 
+    def failed(self, where: str, error: Exception) -> None:
+        """Count a failure of this tool's own; SCons's way is used instead. Never raises."""
+        try:
+            if self._cache is not None:
+                self._cache.failed(where, error)
+            else:
+                tell_stderr(f"{where}: {type(error).__name__}: {error}")
+        except Exception:
+            self.off = True  # not even telling works: leave the build to SCons
+
     def note_built(self, node: Any) -> None:
         """Look anew, once, at a file that this run has built."""
         if node not in self._settled and self._cache is not None:
@@ -115,7 +125,7 @@ class Session:
             cache.commit()
             cache.begin_run()  # --interactive builds again in this process
         except Exception as error:
-            cache.failed("commit", error)
+            self.failed("commit", error)
         self._settled.clear()
         self.signed.clear()
         self.kept.clear()

@@ -20,6 +20,7 @@ opens it for writing); others read. Knows nothing of what an outcome means.
 from __future__ import annotations
 
 import os
+import stat as stat_module
 import threading
 from typing import Callable, NamedTuple, Optional
 
@@ -30,6 +31,7 @@ from incremental_tool.base.digest import DIGEST_SIZE
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import LOG_HEAD_SIZE, frame, log_head, read_log
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.objects import read_regular
 
 MAGIC = b"IZIX"
 VERSION = 1
@@ -83,12 +85,11 @@ class ActionLog:
         self._offset = self._frames = self._size_seen = 0
         self._records = {}
         try:
-            with open(self._path, "rb") as file:
-                content = file.read()
-        except FileNotFoundError:
+            content = read_regular(self._path)
+        except (FileNotFoundError, NotADirectoryError):
             return
-        except OSError as error:
-            self._report(Reason("store.unreadable", str(error)))
+        except (OSError, CorruptRecord) as error:
+            self._report(Reason("store.unreadable", f"zir_index.bin: {error}"))
             return
         self._size_seen = len(content)
         good = LOG_HEAD_SIZE
@@ -153,10 +154,12 @@ class ActionLog:
             return True
         if not self._lock.try_acquire():
             self._read_only = True
-            held = os.access(os.path.dirname(self._path) or b".", os.W_OK)
-            self._report(Reason("state.locked" if held else "store.unwritable"))
+            self._report(Reason("state.locked"))
             return False
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError("zir_index.bin is not a regular file")
         if os.fstat(fd).st_size != self._size_seen:
             self._loaded = False  # another build wrote between our look and our lock
             self._load()

@@ -22,7 +22,9 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from incremental_tool.base.atomic import FileLock, replace_file
+from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.objects import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,9 +131,9 @@ def note_usage(
 ) -> None:
     """Add to the bytes written; trim when they pass the limit. Never raises OSError."""
     lock = FileLock(os.path.join(folder, b"trim.lock"))
-    if not lock.try_acquire():
-        return  # another build is at it; what we wrote is counted at the next trim
     try:
+        if not lock.try_acquire():
+            return  # another build is at it; what we wrote is counted at the next trim
         path = os.path.join(folder, b"usage")
         known = _read_usage(path)
         usage = written + (known or 0)
@@ -147,8 +149,7 @@ def note_usage(
 def _read_usage(path: bytes) -> Optional[int]:
     """Return the sum kept in the `usage` file, or None where there is none that can be used."""
     try:
-        with open(path, "rb") as file:
-            magic, usage = _USAGE.unpack(file.read(_USAGE.size + 1))
-    except (OSError, struct.error):
+        magic, usage = _USAGE.unpack(read_regular(path))
+    except (OSError, CorruptRecord, struct.error):
         return None
     return int(usage) if magic == _MAGIC else None

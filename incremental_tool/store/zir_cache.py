@@ -15,7 +15,6 @@ Knows nothing of compilers or SCons; where outputs go is the caller's business.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat as stat_module
 import threading
@@ -216,13 +215,16 @@ def put_in_place(
                     return False
     except OSError:
         pass  # absent or unreadable: it is written
+    if scratch is not None:
+        try:
+            replace_file(path, content, permissions, scratch)
+        except OSError:
+            pass  # another file system, a folder that cannot be written or has gone
+        else:
+            return True
     try:
-        replace_file(path, content, permissions, scratch)
+        replace_file(path, content, permissions)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path) or b".", exist_ok=True)
-        replace_file(path, content, permissions)
-    except OSError as error:
-        if error.errno != errno.EXDEV or scratch is None:
-            raise
         replace_file(path, content, permissions)
     return True
