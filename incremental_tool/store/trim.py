@@ -140,6 +140,8 @@ def note_usage(
         if known is None or usage > limit or max_age_days:
             usage = trim(folder, limit, max_age_days, time.time()).bytes_after
         replace_file(path, _USAGE.pack(_MAGIC, min(usage, (1 << 64) - 1)))
+    except FileNotFoundError:
+        pass  # somebody deleted the store: nothing is left to trim
     except OSError as error:
         report(Reason("store.unwritable", error.strerror or str(error)))
     finally:
