@@ -67,7 +67,7 @@ def build(command: list[str], **settings: str) -> dict[str, str]:
     said = run(command, **settings)
     print(f"{time.perf_counter() - began:6.1f} s")
     if said:
-        print(said)
+        print(said.rstrip())
     return {name: digest(os.path.join(BUILT, name)) for name in sorted(os.listdir(BUILT))}
 
 

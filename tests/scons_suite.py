@@ -13,11 +13,10 @@ How it is done, without changing the checkout:
 * The checkout's `runtest.py` gets a baseline folder (`-b`) whose `SCons` is a
   link to the installed package. Its own external mode (`-e`) would also find
   the installed SCons, but it skips the tests that ask SCons for a compiler.
-* The switch is one line in `~/.scons/site_scons/site_init.py`, in a home folder
-  made for the run. Tests keep their environment variables, so HOME reaches
-  every SCons they start.
-* Each test has its own state, store and temporary folders: none can hide a stale
-  file from the next test.
+* The switch is in `~/.scons/site_scons/site_init.py`, in a home folder made for the
+  run. Tests keep their environment variables, so HOME reaches every SCons they start.
+* Each test has its own store and temporary folder, and each of its projects its own
+  state folder: none can hide a stale file from the next test.
 
 Results are written after every test, so an interrupted run continues where it
 stopped. Knows nothing of how the tool works; it reads two figures of `stats.json`.
@@ -30,6 +29,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -38,6 +38,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -46,7 +47,12 @@ import SCons
 PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGE = os.path.join(PROJECT, "incremental_tool")
 DIFFERENCES = os.path.join(PROJECT, "docs", "scons_suite.md")
-SWITCH = "import incremental_tool\nincremental_tool.enable_everywhere()\n"
+SWITCH = """\
+import incremental_tool
+incremental_tool.enable_everywhere()
+from os import environ as _environ, getcwd as _getcwd
+_environ["INCREMENTAL_DIR"] = _environ["STATES"] + _getcwd()
+"""
 
 # What `scripts/` of the baseline folder holds: the installed entry points, under the names
 # tests look for. Each takes its own folder off the search path, as SCons's scripts do.
@@ -201,15 +207,15 @@ class Bench:
         for name, entry in SCRIPTS.items():
             text = f"import sys\ndel sys.path[0]\n{entry}\nsys.exit(main())\n"
             # A test asks for `scons` or `scons.py`; both names are in use.
-            _write(os.path.join(scripts, name), text)
-            _write(os.path.join(scripts, name[: -len(".py")]), text)
+            pathlib.Path(scripts, name).write_text(text)
+            pathlib.Path(scripts, name[: -len(".py")]).write_text(text)
         self._packages = os.path.join(folder, "packages")
         os.makedirs(self._packages)
         os.symlink(PACKAGE, os.path.join(self._packages, "incremental_tool"))
         os.makedirs(os.path.join(folder, "home-plain"))
         site = os.path.join(folder, "home-tool", ".scons", "site_scons")
         os.makedirs(site)
-        _write(os.path.join(site, "site_init.py"), SWITCH)
+        pathlib.Path(site, "site_init.py").write_text(SWITCH)
 
     def tests(self) -> list[str]:
         """Return every end-to-end test of the checkout, as runtest.py finds them."""
@@ -246,7 +252,7 @@ class Bench:
         command = [sys.executable, "runtest.py", "--no-faillog", "-k", "-b", self._baseline]
         command += ["-P", sys.executable, "--xml", report, test]
         env = self._environment(mode)
-        env.update(TMPDIR=scratch, INCREMENTAL_DIR=state)
+        env.update(TMPDIR=scratch, STATES=state)
         env["INCREMENTAL_CACHE_DIR"] = os.path.join(folder, "store")
         start = time.monotonic()
         with open(os.path.join(folder, "output"), "w+b") as output:
@@ -268,14 +274,14 @@ class Bench:
                 status = "timeout"
             output.seek(0)
             text = output.read().decode("utf-8", "replace")
-        figures = _figures(state)
+        figures = figures_of_builds(state)
         return Outcome(
             status=status,
             seconds=round(time.monotonic() - start, 1),
             output="" if status == "passed" else text[-OUTPUT_KEPT:],
-            active=os.path.isdir(state) and bool(os.listdir(state)),
-            stored=figures.get("stored", 0),
-            restored=figures.get("hits", 0),
+            active=os.path.isdir(state),
+            stored=figures["stored"],
+            restored=figures["hits"],
             package=package_digest() if mode == "tool" else "",
         )
 
@@ -288,11 +294,6 @@ class Bench:
         env["HOME"] = os.path.join(self._folder, f"home-{mode}")
         env["PYTHONPATH"] = self._packages
         return env
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
 
 
 def _remove(folder: str) -> None:
@@ -316,13 +317,13 @@ def _reported_status(report: str) -> str:
     return STATUS.get(int(found.group(1)), f"exit {found.group(1)}")
 
 
-def _figures(state: str) -> dict[str, int]:
-    """Return the counts of all builds a test did with this state folder."""
-    try:
-        with open(os.path.join(state, "stats.json"), encoding="utf-8") as stream:
-            counts: dict[str, int] = json.load(stream)["lifetime"]["counts"]
-    except (OSError, KeyError, ValueError):
-        return {}
+def figures_of_builds(state: str) -> Counter[str]:
+    """Return the counts of all builds whose state lies below the folder `state`."""
+    counts: Counter[str] = Counter()
+    for parent, _, names in os.walk(state):
+        if "stats.json" in names:
+            with open(os.path.join(parent, "stats.json"), encoding="utf-8") as stream:
+                counts.update(json.load(stream)["lifetime"]["counts"])
     return counts
 
 

@@ -50,9 +50,17 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
         raise
 
 
-def replace_file(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
-    """Put `content` at `path`, whole or not at all; see `write_new`. Raises OSError."""
-    temporary = temporary_name(os.path.dirname(path) or b".")
+def replace_file(
+    path: bytes,
+    content: bytes,
+    permissions: Optional[int] = None,
+    scratch: Optional[bytes] = None,
+) -> None:
+    """Put `content` at `path`, whole or not at all; see `write_new`. Raises OSError.
+
+    It is written under a temporary name in `scratch`, or beside `path`, first.
+    """
+    temporary = temporary_name(scratch or os.path.dirname(path) or b".")
     write_new(temporary, content, permissions)
     try:
         os.replace(temporary, path)
@@ -69,13 +77,10 @@ class FileLock:
         self._fd = -1
 
     def try_acquire(self) -> bool:
-        """Take the lock if nobody has it; never waits. False too where no file can be made."""
+        """Take the lock if nobody has it; never waits. Raises OSError where no file can be made."""
         if self._fd >= 0:
             return True
-        try:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError:
-            return False
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if fcntl is not None:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

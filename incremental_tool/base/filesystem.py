@@ -78,7 +78,7 @@ class RealDisk:
         """See `Disk.exists`."""
         try:
             os.lstat(path)
-        except OSError:
+        except (OSError, ValueError):
             return False
         return True
 
@@ -86,7 +86,7 @@ class RealDisk:
         """See `Disk.is_file`."""
         try:
             return not stat_module.S_ISDIR(os.stat(path).st_mode)
-        except OSError:
+        except (OSError, ValueError):
             return False
 
     def now_ns(self) -> int:
@@ -94,7 +94,7 @@ class RealDisk:
         if not self._clock_broken:
             try:
                 if self._clock_fd < 0:
-                    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
                     self._clock_fd = os.open(self._clock_path, flags, 0o666)
                 os.utime(self._clock_fd)
                 return os.fstat(self._clock_fd).st_mtime_ns

@@ -117,7 +117,7 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
     line("switch", "INCREMENTAL turns the tool off" if off else "on", good=not off)
     for name, folder in (("state", settings.state_dir), ("store", settings.cache_dir)):
         line(name, *_writable(folder))
-    from incremental_tool.engine.probe import find_program, is_script, libraries_of, probe_driver
+    from incremental_tool.engine.probe import find_program, is_script, probe_driver
 
     for word in ("gcc", "g++", "clang", "clang++"):
         path = find_program(word, os.environ.get("PATH", ""))
@@ -132,9 +132,9 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
             line(word, f"{os.fsdecode(path)} is not a compiler that is known; never cached")
             continue
         links = "links cached" if probed.link_depfile else "links not cached (old linker)"
-        count = len(libraries_of(path, dict(os.environ)))
+        count = sum(role == "library" for role, _ in probed.parts)
         version = os.fsdecode(probed.version.split(b"\n")[0])
-        line(word, f"{version}; {len(probed.parts)} parts, {count} libraries; {links}")
+        line(word, f"{version}; {len(probed.parts)} parts, {count} of them libraries; {links}")
     sys.stdout.flush()
     return 1 if problems else 0
 

@@ -29,7 +29,7 @@ import sys
 import tempfile
 import threading
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.model.action import action_digest, difference
@@ -74,36 +74,34 @@ class CommandCache:
 
         `plain` runs the command as SCons itself would.
         """
+        # Nothing in a `try` here runs the command: it must never run twice.
         statistics = self._cache.statistics
         statistics.add("commands")
         started = time.perf_counter()
+        missed: Optional[tuple[Plan, bytes, Reason]] = None
         try:
             plan = self._planner.plan(request)
             if isinstance(plan, Reason):
-                return self._refused(request, plan, plain)
-            action = action_digest(plan.fields)
-            found = self._lookup(action, plan)
-            if isinstance(found, Hit):
-                self._restore(request, plan, action, found)
-                statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
-                return 0
-            reason = self._explain(request, action, plan, found)
+                statistics.add("refused")
+                self._cache.note(plan, request.targets)
+                self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, plan, 0)
+            else:
+                action = action_digest(plan.fields)
+                found = self._lookup(action, plan)
+                if isinstance(found, Hit):
+                    self._restore(request, plan, action, found)
+                    statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
+                    return 0
+                missed = plan, action, self._explain(request, action, plan, found)
+                statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
         except Exception as error:
             self._cache.failed("command", error)
+        if missed is None:
             return self._plainly(request, plain)
-        statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
-        return self._run_and_store(request, plan, action, reason, plain)
-
-    # --- not through the cache ------------------------------------------------
-
-    def _refused(self, request: Request, reason: Reason, plain: Callable[[], int]) -> int:
-        self._cache.statistics.add("refused")
-        self._cache.note(reason, request.targets)
-        status = self._plainly(request, plain)
-        self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, reason, 0)
-        return status
+        return self._run_and_store(request, *missed, plain)
 
     def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
+        """Run the command as SCons would, without the cache."""
         clear(request.removable)
         try:
             return plain()
@@ -126,7 +124,7 @@ class CommandCache:
             permissions = output.permissions
             if output.lessened:
                 permissions &= ~self._cache.umask
-            written = put_in_place(path, content, permissions)
+            written = put_in_place(path, content, permissions, self._cache.scratch.folder)
             statistics.add("outputs_restored" if written else "outputs_kept")
             self._cache.files.forget(path)
         statistics.add("hits")
@@ -157,28 +155,60 @@ class CommandCache:
         reason: Reason,
         plain: Callable[[], int],
     ) -> int:
+        process: Optional[subprocess.Popen[bytes]] = None
         try:
             clear(request.removable)
             began_ns = self._begin(request)
-            done = self._execute(request, plan)
-        except OSError as error:
+            out, err = self._streams()
+            started = time.perf_counter()
+            process = self._start(request, plan, out, err)
+        except Exception as error:
             self._cache.failed("execute", error)
+        if process is None:
             return self._plainly(request, plain)
-        self._say(done.stdout, done.stderr, strip=False)
-        started = time.perf_counter()
-        for path in [*plan.outputs, *request.targets]:
-            self._cache.files.forget(path)
-        if done.status != 0:
-            self._not_stored(
-                request, plan, action, Reason("zir.skip.failed", f"status {done.status}")
-            )
-            return done.status
+        status = process.wait()
+        if status < 0 and plan.argv is not None:
+            status = 128 - status  # what the shell would have said of a signal
+        if status != 0 and plan.argv is not None and not self._cache.scratch.intact():
+            # Somebody deleted our folder, and with it the place for the list of inputs.
+            return self._plainly(request, plain)
         try:
-            self._store(request, plan, action, reason, done, began_ns)
+            milliseconds = int((time.perf_counter() - started) * 1000)
+            self._cache.statistics.add("us_run", milliseconds * 1000)
+            for path in [*plan.outputs, *request.targets]:
+                self._cache.files.forget(path)
+            done = _Done(status, _drain(out), _drain(err), milliseconds)
+            self._say(done.stdout, done.stderr, strip=False)
+            started = time.perf_counter()
+            self._finish(request, plan, action, reason, done, began_ns)
+            self._cache.statistics.add("us_store", int((time.perf_counter() - started) * 1e6))
         except Exception as error:
             self._cache.failed("store", error)
-        self._cache.statistics.add("us_store", int((time.perf_counter() - started) * 1e6))
-        return 0
+        return status
+
+    def _finish(
+        self,
+        request: Request,
+        plan: Plan,
+        action: bytes,
+        reason: Reason,
+        done: _Done,
+        began_ns: int,
+    ) -> None:
+        if done.status != 0:
+            failed = Reason("zir.skip.failed", f"status {done.status}")
+            self._not_stored(request, plan, action, failed)
+            return
+        if plan.after is not None:
+            subprocess.run(
+                plan.after,
+                env=dict(request.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,  # without its list of inputs the result is not stored
+            )
+        self._store(request, plan, action, reason, done, began_ns)
 
     def _begin(self, request: Request) -> int:
         """Return the clock's time, after letting it pass what this run has just built."""
@@ -194,20 +224,10 @@ class CommandCache:
                 now = disk.now_ns()
         return now
 
-    def _execute(self, request: Request, plan: Plan) -> _Done:
+    @staticmethod
+    def _start(request: Request, plan: Plan, out: int, err: int) -> subprocess.Popen[bytes]:
         argv: Sequence[str] = plan.argv or [request.shell, "-c", request.text]
-        out, err = self._streams()
-        started = time.perf_counter()
-        environment = dict(request.environment)
-        with subprocess.Popen(argv, env=environment, stdout=out, stderr=err) as process:
-            status = process.wait()
-        milliseconds = int((time.perf_counter() - started) * 1000)
-        if status == 0 and plan.after is not None:
-            with subprocess.Popen(
-                plan.after, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            ) as process:
-                process.wait()
-        return _Done(status, _drain(out), _drain(err), milliseconds)
+        return subprocess.Popen(argv, env=dict(request.environment), stdout=out, stderr=err)
 
     def _streams(self) -> tuple[int, int]:
         """Return two files of this thread's, for a command's stdout and stderr."""
@@ -227,7 +247,7 @@ class CommandCache:
     def _store(
         self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
     ) -> None:
-        found = plan.collect()
+        found = plan.collect(done.stderr)
         if isinstance(found, Reason):
             self._not_stored(request, plan, action, found)
             return

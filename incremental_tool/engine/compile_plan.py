@@ -61,7 +61,7 @@ def plan_compile(
     fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
-    depfile = cache.scratch_path("d")
+    depfile = cache.scratch.path("d")
     extra = dependency_words(command, os.fsdecode(depfile))
     argv = [*command.launcher, *command.words]
     after = None
@@ -78,7 +78,7 @@ def plan_compile(
     dated = toolchain.family == "gcc" and "SOURCE_DATE_EPOCH" in request.environment
     search = search_path(command, request, toolchain)
 
-    def collect() -> Union[Found, Reason]:
+    def collect(_: bytes) -> Union[Found, Reason]:
         source = os.fsencode(command.source)
         if listing is None:
             inputs = [source]
@@ -120,11 +120,11 @@ def plan_assembly(
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
     own = os.fsencode(command.depfile)
-    depfile = own or cache.scratch_path("d")
+    depfile = own or cache.scratch.path("d")
     argv = [*words, *assembler_dependency_words(command, os.fsdecode(depfile))]
     include_dirs = [os.fsencode(folder) for folder in command.include_dirs]
 
-    def collect() -> Union[Found, Reason]:
+    def collect(_: bytes) -> Union[Found, Reason]:
         read = read_depfile(depfile, remove=not own)
         if isinstance(read, Reason):
             return read

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from incremental_tool.model.archive_command import ArchiveCommand
 
 
+_LIBRARY_MISSING = b"not found (try using -rpath"
+
+
 def plan_archive(
     command: ArchiveCommand, words: Sequence[str], request: Request, cache: MultiLevelCache
 ) -> Union[Plan, Reason]:
@@ -60,7 +63,7 @@ def plan_archive(
         words,
         None,
         False,
-        lambda: Found(members, []),
+        lambda _: Found(members, []),
     )
 
 
@@ -87,13 +90,16 @@ def plan_link(
     fields += named
     if command.names_directory or names_project(command.absolute_paths, request.directory):
         fields.append(("directory", request.directory))
-    depfile = cache.scratch_path("ld")
+    depfile = cache.scratch.path("ld")
     argv = [*words, *link_dependency_words(command, os.fsdecode(depfile))]
     folders = [*map(os.fsencode, command.library_dirs), *toolchain.library_dirs]
     needed = [os.fsencode(folder) for folder in command.needed_dirs]
     given = [os.fsencode(name) for name in command.inputs]
 
-    def collect() -> Union[Found, Reason]:
+    def collect(stderr: bytes) -> Union[Found, Reason]:
+        if _LIBRARY_MISSING in stderr:
+            # It was looked for in places that are not known here, and may come up in any of them.
+            return Reason("zir.refuse.library-missing")
         read = read_depfile(depfile, remove=True)
         if isinstance(read, Reason):
             return read

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from incremental_tool.engine.settings import Settings
     from incremental_tool.engine.toolchain import Toolchains
     from incremental_tool.store.action_log import ActionLog
+    from incremental_tool.store.scratch import Scratch
     from incremental_tool.store.zir_cache import ZirCache
 
 Tell = Callable[[str], None]
@@ -96,10 +97,13 @@ class MultiLevelCache:
         self._real_folders: dict[bytes, bytes] = {}
         self._make_folders()
         state = settings.state_dir
+        started = time.perf_counter()
         self.disk: Disk = disk if disk is not None else RealDisk(state)
         self.files = FileHashCache(
             self.disk, os.path.join(state, b"file_hashes.bin"), self.report, signer, signature_name
         )
+        self._load_seconds = time.perf_counter() - started
+        self._save_seconds = 0.0
 
     # The stores that only commands need open when the first command comes: a build in which
     # nothing runs neither imports nor reads them.
@@ -130,9 +134,18 @@ class MultiLevelCache:
             self.disk.exists,
         )
 
+    @cached_property
+    def scratch(self) -> Scratch:
+        """Where commands and restores write on the way."""
+        from incremental_tool.store.scratch import Scratch
+
+        scratch = Scratch(os.path.join(self.settings.state_dir, b"tmp"), self.report)
+        scratch.sweep()
+        return scratch
+
     def open_for_commands(self) -> None:
         """Open every store; called before several threads can ask for one at once."""
-        self._opened = [self.zir, self.log, self.toolchains]
+        self._opened = [self.zir, self.log, self.toolchains, self.scratch]
 
     def _make_folders(self) -> None:
         state, store = self.settings.state_dir, self.settings.cache_dir
@@ -141,7 +154,6 @@ class MultiLevelCache:
                 os.makedirs(state, exist_ok=True)
                 with open(os.path.join(state, b".gitignore"), "wb") as file:
                     file.write(_IGNORE_ALL)
-            os.makedirs(os.path.join(state, b"tmp"), exist_ok=True)
         except OSError as error:
             self._state_unwritable(error)
         try:
@@ -156,17 +168,6 @@ class MultiLevelCache:
         if self._state_writable:
             self._state_writable = False
             self.report(Reason("store.unwritable", error.strerror or str(error)))
-
-    def scratch_path(self, name: str) -> bytes:
-        """Return a path for a temporary file of the present thread's."""
-        folder = os.path.join(self.settings.state_dir, b"tmp")
-        if not self._state_writable:
-            import tempfile
-
-            folder = os.fsencode(tempfile.gettempdir())
-        return os.path.join(
-            folder, b"%d-%d-%s" % (os.getpid(), threading.get_ident(), name.encode())
-        )
 
     def real_folder(self, folder: bytes) -> bytes:
         """Return a folder without symbolic links, as it was when this run first asked."""
@@ -231,6 +232,8 @@ class MultiLevelCache:
         """Return this build's figures."""
         taken = self.statistics.snapshot()
         taken["files"] = self.files.statistics.as_dict()
+        taken["counts"]["us_load"] = int(self._load_seconds * 1e6)
+        taken["counts"]["us_save"] = int(self._save_seconds * 1e6)
         if self._opened:
             taken["counts"]["bytes_written"] = self.zir.objects.bytes_written
             taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
@@ -241,12 +244,14 @@ class MultiLevelCache:
         taken: dict[str, Any] = {}
         if self._state_writable:
             try:
+                started = time.perf_counter()
                 self.files.settle()
-                taken = self.snapshot()
                 self.files.save()
                 if self._opened:
                     self.toolchains.save()
                     self.log.commit()
+                self._save_seconds = time.perf_counter() - started
+                taken = self.snapshot()
                 figures.save(os.path.join(self.settings.state_dir, b"stats.json"), taken)
             except OSError as error:
                 self._state_unwritable(error)

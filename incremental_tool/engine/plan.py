@@ -24,7 +24,8 @@ class Found(NamedTuple):
     absent: list[bytes]
 
 
-Collect = Callable[[], Union[Found, Reason]]
+Collect = Callable[[bytes], Union[Found, Reason]]
+"""Finds what the command read, once it has succeeded; it is given what it said on stderr."""
 
 
 class Plan(NamedTuple):

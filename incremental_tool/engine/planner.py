@@ -19,8 +19,8 @@ from incremental_tool.engine.compile_plan import plan_assembly, plan_compile
 from incremental_tool.engine.link_plan import plan_archive, plan_link
 from incremental_tool.engine.plan import Declared, Found, Plan, Request
 from incremental_tool.model.action import Fields, environment_fields
-from incremental_tool.model.archive_command import parse_archive
-from incremental_tool.model.assembler_command import parse_assemble
+from incremental_tool.model.archive_command import is_archiver, parse_archive
+from incremental_tool.model.assembler_command import is_assembler, parse_assemble
 from incremental_tool.model.command_line import split_words
 from incremental_tool.model.compile_command import parse_compile
 from incremental_tool.model.link_command import parse_link
@@ -29,6 +29,7 @@ from incremental_tool.model.reason import Reason
 if TYPE_CHECKING:
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
 
+_COMPILING = frozenset({"-c", "-S", "-E"})
 _SHELLS = frozenset({"sh", "/bin/sh", "bash", "/bin/bash", "/usr/bin/bash", "dash", "/bin/dash"})
 
 
@@ -71,20 +72,25 @@ class Planner:
             return words
         if not words:
             return Reason("zir.refuse.not-recognised", "an empty command")
-        directory = os.fsdecode(request.directory)
-        compiling = parse_compile(words, directory)
+        if is_archiver(words[0]):
+            archiving = parse_archive(words)
+            if isinstance(archiving, Reason):
+                return archiving
+            return plan_archive(archiving, words, request, self._cache)
+        if is_assembler(words[0]):
+            assembling = parse_assemble(words)
+            if isinstance(assembling, Reason):
+                return assembling
+            return plan_assembly(assembling, words, request, self._cache)
+        compiling = parse_compile(words, os.fsdecode(request.directory))
         if not isinstance(compiling, Reason):
             return plan_compile(compiling, request, self._cache)
-        assembling = parse_assemble(words)
-        if not isinstance(assembling, Reason):
-            return plan_assembly(assembling, words, request, self._cache)
-        archiving = parse_archive(words)
-        if not isinstance(archiving, Reason):
-            return plan_archive(archiving, words, request, self._cache)
+        if not _COMPILING.isdisjoint(words):
+            return compiling
         linking = parse_link(words)
         if not isinstance(linking, Reason):
             return plan_link(linking, words, request, self._cache)
-        return _most_telling([compiling, assembling, archiving, linking])
+        return compiling if linking.id == "zir.refuse.not-recognised" else linking
 
     def _declared(self, words: Union[list[str], Reason], request: Request) -> Union[Plan, Reason]:
         declared = request.declared()
@@ -114,17 +120,9 @@ class Planner:
             argv=None,
             after=None,
             colored=False,
-            collect=lambda: Found(declared.files, []),
+            collect=lambda _: Found(declared.files, []),
         )
 
 
 def _plain_path(path: bytes) -> bytes:
     return os.path.normpath(path)
-
-
-def _most_telling(reasons: list[Reason]) -> Reason:
-    """Return the reason that says most: the first kind that recognised its own command."""
-    for reason in reasons:
-        if reason.id != "zir.refuse.not-recognised":
-            return reason
-    return reasons[0]

@@ -23,14 +23,24 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 20
 
+# They change the words that are looked for in what is printed, or make gcc write a file.
+_SIDE_EFFECTS = ("LANGUAGE", "DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES")
+
 _GCC_VERSION = re.compile(rb"^gcc version .*$", re.MULTILINE)
 _CLANG_VERSION = re.compile(rb"^.*clang version .*$", re.MULTILINE)
 _TARGET = re.compile(rb"^Target: .*$", re.MULTILINE)
 _NONEXISTENT = re.compile(rb'ignoring nonexistent directory "([^"\n]+)"')
 _SEARCH = re.compile(rb"#include <\.\.\.> search starts here:\n((?: .*\n)*)End of search list")
-_COMPILER = re.compile(rb'^\s*"?([^"\n]*?/(?:cc1(?:plus)?|clang[^/"\s]*))"?\s.*$', re.MULTILINE)
+_COMPILER = re.compile(
+    rb'^\s*"?([^"\n]*?/(?:cc1(?:plus)?|clang[^/"\s]*|[^/"\s]+(?="?\s-cc1\s)))"?\s.*$', re.MULTILINE
+)
 _DIRECTORY_OPTION = re.compile(rb"-f(?:debug|coverage)-compilation-dir=\S+")
 _LIBRARY = re.compile(rb"(?:=>\s*|^\s*)(/\S+)\s+\(0x", re.MULTILINE)
+_STATIC = re.compile(rb"not a (?:valid )?dynamic ")
+_CONFIGURATION = re.compile(rb"^Configuration file: (.+)$", re.MULTILINE)
+_CONFIGURATION_DIR = re.compile(
+    rb"^(?:System|User) configuration file directory: (.+)$", re.MULTILINE
+)
 
 
 class Probed(NamedTuple):
@@ -79,10 +89,18 @@ def is_script(path: bytes) -> bool:
 
 def ask(words: Sequence[str], environment: Mapping[str, str]) -> Optional[bytes]:
     """Run a printing command; return its stdout and stderr as one, or None when it fails."""
+    done = _run(words, environment)
+    return done.stdout if done is not None and done.returncode == 0 else None
+
+
+def _run(
+    words: Sequence[str], environment: Mapping[str, str]
+) -> Optional[subprocess.CompletedProcess[bytes]]:
     plain = {**environment, "LC_ALL": "C"}
-    plain.pop("LANGUAGE", None)
+    for name in _SIDE_EFFECTS:
+        plain.pop(name, None)
     try:
-        done = subprocess.run(
+        return subprocess.run(
             words,
             env=plain,
             stdin=subprocess.DEVNULL,
@@ -93,13 +111,20 @@ def ask(words: Sequence[str], environment: Mapping[str, str]) -> Optional[bytes]
         )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return done.stdout if done.returncode == 0 else None
 
 
-def libraries_of(program: bytes, environment: Mapping[str, str]) -> list[bytes]:
-    """Return the shared libraries that a program is linked with, as the loader finds them."""
-    said = ask(["ldd", os.fsdecode(program)], environment)
-    return sorted(set(_LIBRARY.findall(said))) if said else []
+def libraries_of(program: bytes, environment: Mapping[str, str]) -> Optional[list[bytes]]:
+    """Return the shared libraries that a program is linked with, as the loader finds them.
+
+    None when they cannot be told.
+    """
+    ldd = find_program("ldd", environment.get("PATH", "")) or find_program("ldd", os.defpath)
+    done = _run([os.fsdecode(ldd), os.fsdecode(program)], environment) if ldd else None
+    if done is None:
+        return None
+    if done.returncode == 0:
+        return sorted(set(_LIBRARY.findall(done.stdout)))
+    return [] if _STATIC.search(done.stdout) else None
 
 
 def probe_driver(
@@ -111,6 +136,8 @@ def probe_driver(
 ) -> Optional[Probed]:
     """Identify a gcc or clang driver for one language (or for linking). None: it is neither."""
     start = [os.fsdecode(driver), *probe_words]
+    if language == "assembler":
+        language = "assembler-with-cpp"  # for the other, -E would run nothing
     said = ask([*start, "-v", "-E", "-x", language, os.devnull, "-o", os.devnull], environment)
     if said is None:
         return None
@@ -123,28 +150,32 @@ def probe_driver(
     if roots is None:
         return None
     program_dirs, library_dirs = _colon_list(roots, b"programs"), _colon_list(roots, b"libraries")
-    parts: list[tuple[str, bytes]] = [("driver", driver), ("compiler", compilers[0])]
-    absent: list[bytes] = []
+    programs: list[tuple[str, bytes]] = [("driver", driver), ("compiler", compilers[0])]
+    absent = _before(program_dirs, os.path.basename(compilers[0]), compilers[0])
     tools = ["as"] if not linking else ["collect2", "ld", "lto-wrapper"]
     for tool in tools:
         found = ask([*start, f"-print-prog-name={tool}"], environment)
         if found is None:
             return None
-        name = found.strip()
-        path = find_program(os.fsdecode(name), environment.get("PATH", ""))
-        if path is not None:
-            parts.append((tool, path))
-            searched = [*program_dirs, *_dirs(environment.get("PATH", ""))]
-            absent += _before(searched, tool.encode(), path)
-    absent += _before(program_dirs, os.path.basename(compilers[0]), compilers[0])
+        name = os.path.basename(found.strip())
+        path = find_program(os.fsdecode(found.strip()), environment.get("PATH", ""))
+        searched = [*program_dirs, *_dirs(environment.get("PATH", ""))]
+        if path is None:
+            absent += [os.path.join(folder, name) for folder in searched]
+        else:
+            programs.append((tool, path))
+            absent += _before(searched, name, path)
+    libraries = _all_libraries([path for _, path in programs], environment)
+    if libraries is None:
+        return None
+    target = _TARGET.findall(said)[:1]
+    steering, unsteered = _configuration(said, driver, target)
     specs = (ask([*start, "-print-file-name=specs"], environment) or b"specs").strip()
     if os.path.isabs(specs):
-        parts.append(("specs", specs))
+        steering.append(("specs", specs))
     elif family == "gcc":
         absent += [os.path.join(folder, b"specs") for folder in library_dirs]
-    for program in [driver, compilers[0]] if family == "gcc" else [compilers[0]]:
-        parts += [("library", path) for path in libraries_of(program, environment)]
-    version = b"\n".join([versions[0], *_TARGET.findall(said)[:1]])
+    version = b"\n".join([versions[0], *target])
     if any("native" in word for word in probe_words):
         # What -march=native stands for here: the expanded options of the compiler proper.
         line = next(m.group(0) for m in _COMPILER.finditer(said))
@@ -155,12 +186,45 @@ def probe_driver(
     return Probed(
         family,
         version,
-        parts,
-        sorted(set(absent)),
+        [*programs, *steering, *libraries],
+        sorted({*absent, *unsteered}),
         [*_NONEXISTENT.findall(said), *search],
         library_dirs,
         b"--dependency-file" in (helps or b""),
     )
+
+
+def _all_libraries(
+    programs: Sequence[bytes], environment: Mapping[str, str]
+) -> Optional[list[tuple[str, bytes]]]:
+    """Return all that programs are linked with, as parts; None when one cannot be told.
+
+    A script cannot be told: what it runs is not seen from here.
+    """
+    found: set[bytes] = set()
+    for program in programs:
+        libraries = None if is_script(program) else libraries_of(program, environment)
+        if libraries is None:
+            return None
+        found.update(libraries)
+    return [("library", path) for path in sorted(found, key=lambda path: path.split(b"/")[::-1])]
+
+
+def _configuration(
+    said: bytes, driver: bytes, target: Sequence[bytes]
+) -> tuple[list[tuple[str, bytes]], list[bytes]]:
+    """Return clang's configuration files, as parts, and where another would be looked for."""
+    used = _CONFIGURATION.findall(said)
+    if not _CLANG_VERSION.search(said):
+        return [], []
+    folders = {os.path.dirname(driver), os.path.dirname(os.path.realpath(driver))}
+    folders.update(_CONFIGURATION_DIR.findall(said))
+    names = [os.path.basename(driver), b"clang", b"clang++"]
+    for triple in [line.split()[-1] for line in target]:
+        names += [triple, triple + b"-clang", triple + b"-clang++"]
+    places = [os.path.join(folder, name + b".cfg") for folder in folders for name in names]
+    absent = [place for place in places if not os.path.lexists(place)]
+    return [("configuration", path) for path in used], absent
 
 
 def probe_binutil(program: bytes, environment: Mapping[str, str]) -> Optional[Probed]:
@@ -175,9 +239,12 @@ def probe_binutil(program: bytes, environment: Mapping[str, str]) -> Optional[Pr
         family = "llvm"
     else:
         return None
-    parts = [("program", program)]
-    parts += [("library", path) for path in libraries_of(program, environment)]
-    return Probed(family, version, parts, [], [], [], link_depfile=False)
+    libraries = _all_libraries([program], environment)
+    if libraries is None:
+        return None
+    return Probed(
+        family, version, [("program", program), *libraries], [], [], [], link_depfile=False
+    )
 
 
 def _colon_list(said: bytes, name: bytes) -> list[bytes]:

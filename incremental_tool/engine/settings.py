@@ -22,6 +22,7 @@ DEFAULT_SIZE = 5 << 30
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_TOO_LARGE = 1 << 63
 _MAX_DAYS = 1_000_000
 
 NAMES = (
@@ -50,9 +51,10 @@ class Settings(NamedTuple):
 def parse_size(text: str, name: str) -> int:
     """Return a number of bytes from "5G", "500 MB", "1000000". Raises UserError."""
     match = _SIZE.fullmatch(text)
-    if match is None:
+    size = float(match.group(1)) * _UNITS[match.group(2).lower()] if match else _TOO_LARGE
+    if size >= _TOO_LARGE:
         raise UserError(f"{name}={text!r} is not a size; write for example 5G or 500M")
-    return int(float(match.group(1)) * _UNITS[match.group(2).lower()])
+    return int(size)
 
 
 def parse_days(text: str, name: str) -> float:
@@ -80,14 +82,16 @@ def settings_for(
 
     def folder(name: str, default: str) -> bytes:
         path = os.path.expanduser(value(name, "") or default)
-        return os.fsencode(os.path.join(top, path))
+        return os.fsencode(os.path.normpath(os.path.join(top, path)))
 
     state = folder("INCREMENTAL_DIR", ".incremental")
     return Settings(
         state,
         folder("INCREMENTAL_CACHE_DIR", os.path.join(os.fsdecode(state), "cache")),
-        parse_size(value("INCREMENTAL_CACHE_SIZE", str(DEFAULT_SIZE)), "INCREMENTAL_CACHE_SIZE"),
-        parse_days(value("INCREMENTAL_CACHE_AGE", "0"), "INCREMENTAL_CACHE_AGE"),
+        parse_size(
+            value("INCREMENTAL_CACHE_SIZE", "") or str(DEFAULT_SIZE), "INCREMENTAL_CACHE_SIZE"
+        ),
+        parse_days(value("INCREMENTAL_CACHE_AGE", "") or "0", "INCREMENTAL_CACHE_AGE"),
         value("INCREMENTAL_STATS", "0").strip().lower(),
         is_on(value("INCREMENTAL_EXPLAIN", "0")),
     )

@@ -20,8 +20,11 @@ from typing import Any
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.model.reason import REASONS, Reason
+from incremental_tool.store.objects import read_regular
 
 VERSION = 1
+
+_LARGEST = 1 << 62  # no figure of a real build comes near
 
 
 class Statistics:
@@ -56,32 +59,36 @@ def load(path: bytes) -> dict[str, Any]:
     """Return the file's figures; empty ones when it is absent, damaged or foreign."""
     empty: dict[str, Any] = {"version": VERSION, "last": {}, "lifetime": {}}
     try:
-        with open(path, "rb") as file:
-            figures = json.loads(file.read(1 << 20))
+        figures = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError):
         return empty
     if not isinstance(figures, dict) or figures.get("version") != VERSION:
         return empty
-    for part in ("last", "lifetime"):
-        if not isinstance(figures.get(part), dict):
-            return empty
+    if not all(_is_part(figures.get(part)) for part in ("last", "lifetime")):
+        return empty
     return figures
+
+
+def _is_part(part: Any) -> bool:
+    """Tell whether a value is shaped as `snapshot` makes it: groups of figures to add up."""
+    if not isinstance(part, dict) or not _is_number(part.get("builds", 0)):
+        return False
+    groups = [part.get(group, {}) for group in ("counts", "reasons", "files")]
+    return all(isinstance(group, dict) and all(map(_is_number, group.values())) for group in groups)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < _LARGEST
 
 
 def save(path: bytes, last: dict[str, Any]) -> None:
     """Write one build's figures, and add them to all builds'. Raises OSError."""
     lifetime = load(path)["lifetime"]
     for group in ("counts", "reasons"):
-        known = lifetime.get(group)
-        total = Counter(
-            {k: v for k, v in known.items() if isinstance(v, int)}
-            if isinstance(known, dict)
-            else {}
-        )
+        total = Counter(lifetime.get(group, {}))
         total.update(last.get(group, {}))
         lifetime[group] = dict(total)
-    builds = lifetime.get("builds", 0)
-    lifetime["builds"] = (builds if isinstance(builds, int) else 0) + 1
+    lifetime["builds"] = lifetime.get("builds", 0) + 1
     text = json.dumps({"version": VERSION, "last": last, "lifetime": lifetime}, indent=1)
     replace_file(path, os.fsencode(text + "\n"))
 
@@ -93,8 +100,7 @@ def render(figures: dict[str, Any], title: str) -> str:
     files: dict[str, Any] = figures.get("files", {})
 
     def count(name: str) -> int:
-        value = counts.get(name, 0)
-        return int(value) if isinstance(value, (int, float)) else 0
+        return int(counts.get(name, 0))
 
     def seconds(name: str) -> str:
         return f"{float(files.get(name, 0)):.3f} s"
@@ -123,7 +129,7 @@ def render(figures: dict[str, Any], title: str) -> str:
     phases = [
         f"{name[len('us_') :]} {value / 1e6:.3f} s"
         for name, value in sorted(counts.items())
-        if name.startswith("us_") and isinstance(value, int)
+        if name.startswith("us_")
     ]
     if phases:
         lines.append("time:       " + ", ".join(phases))

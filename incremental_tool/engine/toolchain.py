@@ -32,6 +32,7 @@ from incremental_tool.engine.probe import (
 )
 from incremental_tool.model.action import COMPILER_VARIABLES
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.objects import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,10 +183,8 @@ class Toolchains:
         if self._records is None:
             self._records = {}
             try:
-                with open(self._path, "rb") as file:
-                    content = file.read(1 << 24)
-                self._records = _decode(content)
-            except FileNotFoundError:
+                self._records = _decode(read_regular(self._path))
+            except (FileNotFoundError, NotADirectoryError):
                 pass  # the first build here
             except (OSError, CorruptRecord) as error:
                 self._report(Reason("store.corrupt.index", f"toolchains.bin: {error}"))
@@ -227,17 +226,27 @@ def _decode(content: bytes) -> dict[bytes, _Record]:
         for key, (fields, digests) in body.items():
             family, version, parts, absent, standard, libraries, link_depfile = fields
             probed = Probed(
-                str(family),
-                bytes(version),
-                [(str(role), bytes(path)) for role, path in parts],
-                [bytes(path) for path in absent],
-                [bytes(path) for path in standard],
-                [bytes(path) for path in libraries],
-                bool(link_depfile),
+                _of(str, family),
+                _of(bytes, version),
+                [(_of(str, role), _of(bytes, path)) for role, path in parts],
+                _paths(absent),
+                _paths(standard),
+                _paths(libraries),
+                _of(bool, link_depfile),
             )
-            if len(digests) != len(probed.parts):
+            if len(_paths(digests)) != len(probed.parts):
                 raise CorruptRecord("digests do not match parts")
-            records[bytes(key)] = _Record(probed, [bytes(digest) for digest in digests])
+            records[_of(bytes, key)] = _Record(probed, digests)
     except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptRecord(f"unexpected shape: {error}") from error
     return records
+
+
+def _paths(values: Any) -> list[bytes]:
+    return [_of(bytes, value) for value in _of(list, values)]
+
+
+def _of(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{type(value).__name__} where {kind.__name__} is expected")
+    return value

@@ -127,12 +127,13 @@ def difference(old: Fields, new: Fields) -> Reason:
             return Reason("zir.miss.toolchain-changed")
         if name == "directory":
             return Reason("zir.miss.directory-changed", os.fsdecode(after.get(name, b"")))
-        return Reason("zir.miss.command-changed", _changed_words(name, before, after))
+        said = _changed_words(before, after) if name == "command" else name
+        return Reason("zir.miss.command-changed", said)
     return Reason("zir.miss.new")
 
 
-def _changed_words(name: str, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> str:
-    old, new = before.get(name, b"").split(b"\0"), after.get(name, b"").split(b"\0")
+def _changed_words(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> str:
+    old, new = before.get("command", b"").split(b"\0"), after.get("command", b"").split(b"\0")
     gone = [os.fsdecode(word) for word in old if word not in new]
     come = [os.fsdecode(word) for word in new if word not in old]
     parts = []
@@ -140,4 +141,4 @@ def _changed_words(name: str, before: Mapping[str, bytes], after: Mapping[str, b
         parts.append("without " + " ".join(gone))
     if come:
         parts.append("with " + " ".join(come))
-    return ", ".join(parts) or f"{name} in another order"
+    return ", ".join(parts) or "its words in another order"

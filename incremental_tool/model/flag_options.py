@@ -61,6 +61,7 @@ _F_VALUED_LIST = """
     binutils-version c++-abi cf-protection checking clang-abi-compat complex-arithmetic
     concepts-diagnostics-depth constexpr-backtrace-limit constexpr-cache-depth constexpr-depth
     constexpr-loop-limit constexpr-ops-limit constexpr-steps bracket-depth
+    crash-diagnostics-dir
     debug-default-version denormal-fp-math denormal-fp-math-f32 diagnostics-color
     diagnostics-column-origin diagnostics-column-unit diagnostics-escape-format
     diagnostics-format diagnostics-hotness-threshold diagnostics-minimum-margin-width
@@ -90,11 +91,12 @@ _F_VALUED_LIST = """
     xray-modes xray-selected-function-group zero-call-used-regs
 """
 _F_VALUED = frozenset(_F_VALUED_LIST.split())
-# Values of these are words or patterns to compare with, never files to open.
+# Values of these are words, patterns to compare with, or places of no account.
 _F_FREE = frozenset(
     (
         *("random-seed", "instrument-functions-exclude-file-list"),
         "instrument-functions-exclude-function-list",
+        "crash-diagnostics-dir",  # written when the compiler crashes; that is never stored
     ),
 )
 _F_TO_STDERR = frozenset(("text", "json", "json-stderr", "sarif-stderr", "clang", "msvc", "vi"))
@@ -167,5 +169,5 @@ def flag_option(word: str) -> Option:
     else:
         harmless = positive.split("-", 1)[0] in _F_STEMS and not _F_BARRED.search(positive)
     if harmless:
-        return Option(PLAIN)
+        return Option(PLAIN, absolute=absolute_paths(word))
     return Option(REFUSE, "zir.refuse.option", word)

@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "zir.refuse.profile-use": "the compiler reads a profile",
     "zir.refuse.save-temps": "the compiler leaves intermediate files behind",
     "zir.refuse.lto-link": "link-time optimisation reads and writes files of its own",
+    "zir.refuse.library-missing": "the linker found no library that a shared library needs",
     "zir.refuse.time-macro": "an input names __DATE__, __TIME__ or __TIMESTAMP__",
     "zir.refuse.incbin": "an input includes a binary file through the assembler",
     "zir.refuse.computed-probe": "an input asks __has_include for a name that macros compute",

@@ -29,6 +29,8 @@ from incremental_tool.scons.session import SESSION
 
 _EXECUTED = SCons.Node.executed
 _File = SCons.Node.FS.File
+_signed = SESSION.signed
+_approved: Any = None  # the default environment's decider, once it is known to go by content
 
 
 def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) -> bool:  # noqa: ARG001 - SCons's signature
@@ -40,8 +42,11 @@ def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) ->
         pass  # the usual case: found for an earlier target
     elif dependency.state == _EXECUTED:
         csig = dependency.get_csig()
-        if type(dependency) is _File:
-            SESSION.note_built(dependency)
+        try:
+            if type(dependency) is _File:
+                SESSION.note_built(dependency)
+        except Exception as error:
+            SESSION.failed("decider", error)
     else:
         csig = content_signature(dependency, target)
     try:
@@ -52,19 +57,15 @@ def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) ->
 
 def content_signature(dependency: Any, target: Any) -> Any:
     """Return SCons's content signature of a dependency, reading only if need be."""
-    if type(dependency) is not _File or dependency.fs.max_drift == 0:
-        # max_drift 0: the user asked SCons to trust stored signatures blindly
-        return dependency.get_csig()
-    cache = SESSION.cache(target.get_build_env())
-    if cache is None:
-        return dependency.get_csig()
-    try:
-        csig = _known_signature(dependency, cache)
-    except OSError:
-        raise  # as SCons: the task is reported as failed
-    except Exception as error:
-        cache.failed("decider", error)
-        csig = ""
+    csig = ""
+    # max_drift 0: the user asked SCons to trust stored signatures blindly
+    if type(dependency) is _File and dependency.fs.max_drift != 0:
+        try:
+            cache = SESSION.cache(target.get_build_env())
+            if cache is not None:
+                csig = _known_signature(dependency, cache)
+        except Exception as error:
+            SESSION.failed("decider", error)
     return csig or dependency.get_csig()
 
 
@@ -100,15 +101,25 @@ def is_content_decider(function: Any) -> bool:
     """Tell whether an environment's decider is SCons's content decider, or ours."""
     if function is decide:
         return True
-    base = SCons.Environment.Base
-    return getattr(function, "__func__", None) is base._changed_content  # noqa: SLF001 - how SCons names it
+    # A method up to SCons 4.10, a static method since.
+    content = SCons.Environment.Base._changed_content  # noqa: SLF001 - how SCons names it
+    return getattr(function, "__func__", function) is content
 
 
 def decide_unless_chosen(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) -> bool:
     """Decide by content, unless the project set another decider for all environments."""
+    global _approved  # noqa: PLW0603 - one default environment a process, as in SCons
     default = SCons.Defaults._default_env  # noqa: SLF001 - asking for it would create it
     if default is not None:
         chosen = default.decide_source
-        if chosen is not decide and not is_content_decider(chosen):
-            return bool(chosen(dependency, target, prev_ni, repo_node))
+        if chosen is not _approved:
+            if not is_content_decider(chosen):
+                return bool(chosen(dependency, target, prev_ni, repo_node))
+            _approved = chosen
+    # Called for every edge of the graph, 170,000 times for 10,000 files: the usual case first.
+    if dependency in _signed:
+        try:
+            return bool(dependency.ninfo.csig != prev_ni.csig)
+        except AttributeError:
+            pass  # no earlier signature, or the node was cleared meanwhile
     return decide(dependency, target, prev_ni, repo_node)

@@ -91,8 +91,11 @@ def commit_at_end() -> bool:
     def make(original: Any) -> Any:
         def write(*args: Any, **kw: Any) -> Any:
             result = original(*args, **kw)
-            SESSION.end_of_build()
-            recorder.end(SESSION.folders())
+            try:
+                SESSION.end_of_build()
+                recorder.end(SESSION.folders())
+            except Exception as error:
+                SESSION.failed("commit", error)
             return result
 
         return write
@@ -105,14 +108,20 @@ def keep_outputs() -> bool:
 
     def make(original: Any) -> Any:
         def prepare(self: Any) -> Any:
-            if self.precious or not _keeps(self):
+            try:
+                keep = not self.precious and _keeps(self)
+                path = os.fsencode(self.get_internal_path()) if keep else b""
+            except Exception as error:
+                SESSION.failed("prepare", error)
+                keep = False
+            if not keep:
                 return original(self)
             self.precious = True
             try:
                 result = original(self)
             finally:
                 self.precious = False
-            SESSION.kept.add(os.fsencode(self.get_internal_path()))
+            SESSION.kept.add(path)
             return result
 
         return prepare
@@ -124,9 +133,9 @@ def _keeps(node: Any) -> bool:
     if SESSION.off or node.executor is None or not os.path.isfile(node.get_internal_path()):
         return False
     actions = node.executor.get_action_list()
-    if len(actions) != 1 or getattr(actions[0], "var", None) not in KEEPING_COMMANDS:
-        return False
     env = node.get_build_env()
+    if len(actions) != 1 or _variable(actions[0], node.executor, env) not in KEEPING_COMMANDS:
+        return False
     return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
 
 
@@ -170,6 +179,15 @@ def _canonical(content: bytes) -> bytes:
     pickler.fast = True  # write each text where it stands
     pickler.dump(sorted(pickle.loads(content).items()))  # noqa: S301 - as SCons loads it
     return written.getvalue()
+
+
+def _variable(action: Any, executor: Any, env: Any) -> Any:
+    """Return the construction variable that holds an action's command, or None."""
+    if type(action) is SCons.Action.CommandGeneratorAction:
+        # a builder that chooses its action by the source's suffix, as Object does
+        targets, sources = executor.get_all_targets(), executor.get_all_sources()
+        action = action._generate(targets, sources, env, 0, executor)  # noqa: SLF001 - what executing it calls
+    return getattr(action, "var", None)
 
 
 def hide_state() -> None:

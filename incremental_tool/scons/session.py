@@ -11,6 +11,7 @@ and says so once; the build goes on as plain SCons.
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Optional
@@ -90,6 +91,9 @@ class Session:
             settings = settings_for(top, os.environ, chosen)
             name = SCons.Util.hashes.get_current_hash_algorithm_used()
             self._cache = MultiLevelCache(settings, _sign, name.encode())
+            # The nodes made while the scripts were read stay until the end: the cyclic collector
+            # need not walk them again and again (a tenth of a full run at 10,000 files).
+            gc.freeze()
         except UserError as error:
             self.off = True
             tell_stderr(f"{error}; going on as plain SCons")
@@ -101,6 +105,16 @@ class Session:
         if self._cache is None:
             return None
         return self._cache.settings.state_dir, self._cache.settings.cache_dir
+
+    def failed(self, where: str, error: Exception) -> None:
+        """Count a failure of this tool's own; SCons's way is used instead. Never raises."""
+        try:
+            if self._cache is not None:
+                self._cache.failed(where, error)
+            else:
+                tell_stderr(f"{where}: {type(error).__name__}: {error}")
+        except Exception:
+            self.off = True  # not even telling works: leave the build to SCons
 
     def note_built(self, node: Any) -> None:
         """Look anew, once, at a file that this run has built."""
@@ -117,7 +131,7 @@ class Session:
             cache.commit()
             cache.begin_run()  # --interactive builds again in this process
         except Exception as error:
-            cache.failed("commit", error)
+            self.failed("commit", error)
         self._settled.clear()
         self.signed.clear()
         self.kept.clear()

@@ -71,20 +71,21 @@ class CachingSpawn:
         def plain() -> int:
             return self.original(sh, escape, cmd, args, env)
 
-        build_env = CONTEXT.env
-        commands = SESSION.commands(build_env) if build_env is not None else None
-        if commands is None:
-            remove_kept(CONTEXT.executor)
-            return plain()
+        commands = request = None
         try:
-            request = self._request(sh, args, env)
+            if CONTEXT.env is not None:
+                commands = SESSION.commands(CONTEXT.env)
+            if commands is not None:
+                request = self._request(sh, args, env)
         except Exception as error:
-            cache = SESSION.cache(build_env)
-            if cache is not None:
-                cache.failed("spawn", error)
+            SESSION.failed("spawn", error)
+        if commands is not None and request is not None:
+            return commands.run(request, plain)
+        try:
             remove_kept(CONTEXT.executor)
-            return plain()
-        return commands.run(request, plain)
+        except Exception as error:
+            SESSION.failed("spawn", error)
+        return plain()
 
     def _request(self, sh: str, args: Sequence[str], env: dict[str, str]) -> Request:
         build_env, executor = CONTEXT.env, CONTEXT.executor

@@ -20,6 +20,7 @@ opens it for writing); others read. Knows nothing of what an outcome means.
 from __future__ import annotations
 
 import os
+import stat as stat_module
 import threading
 from typing import Callable, NamedTuple, Optional
 
@@ -30,12 +31,16 @@ from incremental_tool.base.digest import DIGEST_SIZE
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import LOG_HEAD_SIZE, frame, log_head, read_log
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.objects import read_regular
 
 MAGIC = b"IZIX"
 VERSION = 1
 
 COMPACT_FROM = 64 * 1024
 """Bytes below which an untidy log is not worth rewriting."""
+
+MAX_DETAIL = 4096
+"""Characters of a reason's detail at most: a command with 10,000 new words is told in part."""
 
 Report = Callable[[Reason], None]
 
@@ -80,12 +85,11 @@ class ActionLog:
         self._offset = self._frames = self._size_seen = 0
         self._records = {}
         try:
-            with open(self._path, "rb") as file:
-                content = file.read()
-        except FileNotFoundError:
+            content = read_regular(self._path)
+        except (FileNotFoundError, NotADirectoryError):
             return
-        except OSError as error:
-            self._report(Reason("store.unreadable", str(error)))
+        except (OSError, CorruptRecord) as error:
+            self._report(Reason("store.unreadable", f"zir_index.bin: {error}"))
             return
         self._size_seen = len(content)
         good = LOG_HEAD_SIZE
@@ -96,8 +100,8 @@ class ActionLog:
                 self._frames += 1
                 good = end
         except CorruptRecord as error:
-            self._report(Reason("store.corrupt.index", f"zir_index.bin: {error}"))
             if good == LOG_HEAD_SIZE:
+                self._report(Reason("store.corrupt.index", f"zir_index.bin: {error}"))
                 return  # foreign from the start: it is replaced when something is written
         if good != len(content):
             self._report(Reason("store.corrupt.journal", f"{len(content) - good} bytes"))
@@ -127,8 +131,10 @@ class ActionLog:
 
     def append(self, record: ActionRecord) -> None:
         """Note what became of a target, at once and for good. Raises OSError."""
-        body = [record.target, record.outcome, record.detail, record.milliseconds, record.when]
-        payload = record.action + record.result + msgpack.packb(body, use_bin_type=True)
+        detail = record.detail[:MAX_DETAIL]
+        body = [record.target, record.outcome, detail, record.milliseconds, record.when]
+        packed = msgpack.packb(body, use_bin_type=True, unicode_errors="surrogateescape")
+        payload = record.action + record.result + packed
         with self._mutex:
             self._load()
             writable = not self._read_only and self._open()
@@ -136,7 +142,7 @@ class ActionLog:
             if not writable:
                 return
             framed = frame(payload, self._offset)
-            written = os.write(self._fd, framed)
+            written = os.pwrite(self._fd, framed, self._offset)
             if written != len(framed):
                 os.ftruncate(self._fd, self._offset)
                 raise OSError("the action log was cut short: is the disk full?")
@@ -151,19 +157,21 @@ class ActionLog:
             self._report(Reason("state.locked"))
             return False
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError("zir_index.bin is not a regular file")
         if os.fstat(fd).st_size != self._size_seen:
             self._loaded = False  # another build wrote between our look and our lock
             self._load()
         if self._offset < LOG_HEAD_SIZE:
             os.ftruncate(fd, 0)
             head = log_head(MAGIC, VERSION)
-            os.write(fd, head)
+            os.pwrite(fd, head, 0)
             self._offset = len(head)
             self._frames = 0
         else:
             # Whatever stands behind the last good frame goes, or nothing after it would be found.
             os.ftruncate(fd, self._offset)
-            os.lseek(fd, self._offset, os.SEEK_SET)
         self._fd = fd
         return True
 
@@ -179,9 +187,8 @@ class ActionLog:
                     parts.append(frame(payload, offset))
                     offset += len(parts[-1])
                 replace_file(self._path, b"".join(parts))
-                os.close(self._fd)
-                self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-                os.lseek(self._fd, offset, os.SEEK_SET)
+                old, self._fd = self._fd, os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+                os.close(old)
                 self._offset, self._frames = offset, len(self._records)
 
     def close(self) -> None:
@@ -199,7 +206,7 @@ class ActionLog:
 def _decode(payload: bytes) -> ActionRecord:
     size = 2 * DIGEST_SIZE
     try:
-        body = msgpack.unpackb(payload[size:], raw=False)
+        body = msgpack.unpackb(payload[size:], raw=False, unicode_errors="surrogateescape")
         target, outcome, detail, milliseconds, when = body
     except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
         raise CorruptRecord(f"unreadable record: {error}") from error

@@ -139,7 +139,7 @@ class FileHashCache:
     def _load(self) -> None:
         try:
             content = self._disk.read(self._index_path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             self._report(Reason("store.unreadable", str(error)))

@@ -42,7 +42,9 @@ _ALL_PERMISSIONS = 0o777
 COMPRESS_FROM = 4096
 """Bytes below which compressing saves no disk block."""
 
-MAX_MANIFEST = 64 * 1024 * 1024
+MAX_MANIFEST = 32 * 1024 * 1024
+"""Bytes of a manifest, unpacked; 100,000 vain look-ups of one large C++ unit take about 8 MB."""
+
 MAX_STREAM = 4 * 1024 * 1024
 """Bytes of stdout or of stderr at most; a compile that says more is not cached."""
 
@@ -89,10 +91,16 @@ class Manifest(NamedTuple):
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return the manifest's file content."""
-    body = [
-        [[name, value] for name, value in manifest.fields],
-        [
+    """Return the manifest's file content: the newest results, as many as there is room for.
+
+    Raises ValueError when there is no room for one.
+    """
+    packer = msgpack.Packer(use_bin_type=True, unicode_errors="surrogateescape")
+    fields: bytes = packer.pack([[name, value] for name, value in manifest.fields])
+    parts: list[bytes] = []
+    room = MAX_MANIFEST - len(fields) - 16
+    for result in manifest.results[:MAX_ENTRIES]:
+        part = packer.pack(
             [
                 result.paths,
                 result.digests,
@@ -103,10 +111,15 @@ def encode(manifest: Manifest) -> bytes:
                 result.colored,
                 result.milliseconds,
             ]
-            for result in manifest.results[:MAX_ENTRIES]
-        ],
-    ]
-    packed: bytes = msgpack.packb(body, use_bin_type=True)
+        )
+        room -= len(part)
+        if room < 0:
+            break
+        parts.append(part)
+    if manifest.results and not parts:
+        raise ValueError("the newest result is larger than a manifest may be")
+    counts = packer.pack_array_header(2), packer.pack_array_header(len(parts))
+    packed = b"".join([counts[0], fields, counts[1], *parts])
     if len(packed) < COMPRESS_FROM:
         return seal(MAGIC, VERSION, b"\0" + packed)
     return seal(MAGIC, VERSION, b"\1" + zlib.compress(packed, 1))
@@ -119,7 +132,9 @@ def decode(content: bytes) -> Manifest:
     payload = unseal(MAGIC, VERSION, content)
     packed = _unpacked(payload)
     try:
-        body = msgpack.unpackb(packed, raw=False, strict_map_key=True, use_list=True)
+        body = msgpack.unpackb(
+            packed, raw=False, strict_map_key=True, unicode_errors="surrogateescape"
+        )
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
         raise CorruptRecord(f"not msgpack: {error}") from error
     try:

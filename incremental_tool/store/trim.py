@@ -1,9 +1,10 @@
 """Trim: keep a cache folder within its limits, least recently used first.
 
 How large the store is, is not counted at each build: a `usage` file holds the
-bytes written since the last count. When the sum passes the limit, one process
-at a time (a lock that nobody waits for) counts what is really there and removes
-the entries used longest ago until the store is a tenth below its limit.
+bytes found at the last count and those written since. When the sum passes the
+limit, or there is no usable sum, one process at a time (a lock that nobody
+waits for) counts what is really there and removes the entries used longest ago
+until the store is a tenth below its limit.
 
 Removing is safe at any moment and may be interrupted anywhere: a manifest whose
 object is gone is a miss, an object without a manifest is only unused. Entries
@@ -18,10 +19,12 @@ from __future__ import annotations
 import os
 import struct
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from incremental_tool.base.atomic import FileLock, replace_file
+from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.objects import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,24 +131,27 @@ def note_usage(
 ) -> None:
     """Add to the bytes written; trim when they pass the limit. Never raises OSError."""
     lock = FileLock(os.path.join(folder, b"trim.lock"))
-    if not lock.try_acquire():
-        return  # another build is at it; what we wrote is counted at the next trim
     try:
+        if not lock.try_acquire():
+            return  # another build is at it; what we wrote is counted at the next trim
         path = os.path.join(folder, b"usage")
-        usage = _read_usage(path) + written
-        if usage > limit or max_age_days:
+        known = _read_usage(path)
+        usage = written + (known or 0)
+        if known is None or usage > limit or max_age_days:
             usage = trim(folder, limit, max_age_days, time.time()).bytes_after
         replace_file(path, _USAGE.pack(_MAGIC, min(usage, (1 << 64) - 1)))
+    except FileNotFoundError:
+        pass  # somebody deleted the store: nothing is left to trim
     except OSError as error:
         report(Reason("store.unwritable", error.strerror or str(error)))
     finally:
         lock.release()
 
 
-def _read_usage(path: bytes) -> int:
+def _read_usage(path: bytes) -> Optional[int]:
+    """Return the sum kept in the `usage` file, or None where there is none that can be used."""
     try:
-        with open(path, "rb") as file:
-            magic, usage = _USAGE.unpack(file.read(_USAGE.size + 1))
-    except (OSError, struct.error):
-        return 0
-    return int(usage) if magic == _MAGIC else 0
+        magic, usage = _USAGE.unpack(read_regular(path))
+    except (OSError, CorruptRecord, struct.error):
+        return None
+    return int(usage) if magic == _MAGIC else None

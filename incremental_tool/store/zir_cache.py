@@ -16,12 +16,13 @@ Knows nothing of compilers or SCons; where outputs go is the caller's business.
 from __future__ import annotations
 
 import os
+import stat as stat_module
 import threading
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.atomic import replace_file
-from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.model.action import action_digest
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.manifest import KnownResult, Manifest, decode, encode
 from incremental_tool.store.objects import (
@@ -80,7 +81,7 @@ class ZirCache:
     def _manifest(self, action: bytes) -> tuple[Optional[Manifest], bool]:
         path = self.path_of(action)
         try:
-            return decode(read_regular(path)), False
+            return _decode_own(read_regular(path), action), False
         except FileNotFoundError:
             return None, False
         except OSError as error:
@@ -148,14 +149,25 @@ class ZirCache:
                     for other in (old.results if old else [])
                     if (other.paths, other.digests) != (result.paths, result.digests)
                 ]
-                publish(self.path_of(action), encode(Manifest(fields, [result, *known])))
+                packed = encode(Manifest(fields, [result, *known]))
+                publish(self.path_of(action), packed)
+                self.objects.bytes_written += len(packed)
         except OSError as error:
             with self._mutex:
                 first, self.writable = self.writable, False
             if first:
                 self._report(Reason("store.unwritable", error.strerror or str(error)))
             return Reason("zir.skip.store-unwritable", error.strerror or str(error))
+        except ValueError:
+            return Reason("zir.skip.output-too-large", "the list of its inputs")
         return None
+
+
+def _decode_own(content: bytes, action: bytes) -> Manifest:
+    manifest = decode(content)
+    if action_digest(manifest.fields) != action:
+        raise CorruptRecord("it is another action's")
+    return manifest
 
 
 def compare(result: KnownResult, digest: DigestOf, exists: Exists) -> Optional[Reason]:
@@ -183,23 +195,33 @@ def stands(path: bytes, disk: Disk) -> bool:
     return path.endswith((b".gch", b".pch")) or disk.is_file(path)
 
 
-def put_in_place(path: bytes, content: bytes, permissions: int) -> bool:
+def put_in_place(
+    path: bytes, content: bytes, permissions: int, scratch: Optional[bytes] = None
+) -> bool:
     """Make `path` hold `content` with that mode; returns False when it already did.
 
-    Whole or not at all, as `base.atomic` has it. Raises OSError.
+    Whole or not at all, as `base.atomic` has it; written in the folder `scratch` first, where that
+    is on the same file system. Raises OSError.
     """
     try:
         status = os.lstat(path)
         if (
             status.st_size == len(content)
-            and status.st_mode & 0o170777 == 0o100000 | permissions
+            and status.st_mode == stat_module.S_IFREG | permissions
             and status.st_nlink == 1
         ):
             with open(path, "rb") as file:
-                if digest_of(file.read()) == digest_of(content):
+                if file.read() == content:
                     return False
     except OSError:
         pass  # absent or unreadable: it is written
+    if scratch is not None:
+        try:
+            replace_file(path, content, permissions, scratch)
+        except OSError:
+            pass  # another file system, a folder that cannot be written or has gone
+        else:
+            return True
     try:
         replace_file(path, content, permissions)
     except FileNotFoundError:

@@ -125,7 +125,7 @@ def test_quickstart_compiles_again_what_an_edit_touches(quickstart: Project) -> 
 def test_the_drop_in_folder_switches_the_tool_on(dropped_in: Project) -> None:
     """A copied folder is enough: a SConstruct that does not know the tool is served."""
     dropped_in.build()
-    dropped_in.remove("build")
+    dropped_in.remove("build", "main.o")
 
     run = dropped_in.build()
 
@@ -137,7 +137,7 @@ def test_the_named_tool_is_found(dropped_in: Project) -> None:
     """Without site_init.py, `tools=["default", "incremental"]` switches the tool on."""
     dropped_in.remove("site_scons/site_init.py")
     assert dropped_in.build().figures == {}
-    dropped_in.remove("build")
+    dropped_in.remove("build", "main.o")
     name_the_tool(dropped_in)
 
     assert dropped_in.build().work() == (0, 2, 0, 0)

@@ -1,4 +1,4 @@
-"""Fixtures of the unit tests: a disk in memory with a clock of its own, and a list of reports."""
+"""Fixtures of the unit tests: a disk in memory with a clock of its own, and what stands on it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import errno
 import os
 import stat
 from itertools import count
-from typing import TYPE_CHECKING, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import pytest
 
+from incremental_tool.base.digest import digest_of
 from incremental_tool.base.filesystem import TICK_LIMIT_NS
+from incremental_tool.store.file_hash_cache import FileHashCache
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from incremental_tool.model.reason import Reason
 
 Name = Union[str, bytes]
@@ -134,18 +138,56 @@ class FakeDisk:
         """See `Disk.exists`."""
         return path in self._files
 
+    def is_file(self, path: bytes) -> bool:
+        """See `Disk.is_file`."""
+        return path in self._files and not stat.S_ISDIR(self._files[path].mode)
+
     def now_ns(self) -> int:
         """See `Disk.now_ns`."""
         return self.clock_ns // self.tick_ns * self.tick_ns
 
     def wait_until_after(self, moment_ns: int) -> None:
         """See `Disk.wait_until_after`: what would be waiting moves the clock, and is counted."""
+        if self.now_ns() > moment_ns:
+            return
         self.waits += 1
         self.clock_ns = min(moment_ns + self.tick_ns, self.clock_ns + TICK_LIMIT_NS)
 
 
+class HashedProject:
+    """A disk in memory, an index on the real one, and one `FileHashCache` after the other."""
+
+    def __init__(self, disk: FakeDisk, folder: Path, reports: list[Reason]) -> None:
+        self.disk = disk
+        self.index = folder / "file_hashes.bin"
+        self.reports = reports
+        self.signed: list[bytes] = []
+
+    def sign(self, content: bytes) -> bytes:
+        """Stand for SCons's content signature, and count."""
+        self.signed.append(content)
+        return b"signed" + digest_of(content)[:10]
+
+    def open(self, **options: Any) -> FileHashCache:
+        """Begin a run: a new process's cache over the index."""
+        self.disk.forget_work()
+        self.signed.clear()
+        path = os.fsencode(self.index)
+        return FileHashCache(self.disk, path, self.reports.append, **options)
+
+    def settled(self, *names: str, **options: Any) -> FileHashCache:
+        """Look at files in a run of their own, long after they were written; open the next run."""
+        self.disk.tick(1000)
+        cache = self.open(**options)
+        for name in names:
+            assert cache.ensure_cached(name.encode()) is not None
+        cache.settle()
+        cache.save()
+        return self.open(**options)
+
+
 @pytest.fixture
-def disk(tmp_path: os.PathLike[str]) -> FakeDisk:
+def disk(tmp_path: Path) -> FakeDisk:
     """Return an empty disk in memory; the test's own folder on it is real."""
     return FakeDisk(os.fsencode(tmp_path))
 
@@ -154,3 +196,9 @@ def disk(tmp_path: os.PathLike[str]) -> FakeDisk:
 def reports() -> list[Reason]:
     """Return a list whose `append` takes what a store reports."""
     return []
+
+
+@pytest.fixture
+def hashed(disk: FakeDisk, tmp_path: Path, reports: list[Reason]) -> HashedProject:
+    """Return a project without files."""
+    return HashedProject(disk, tmp_path, reports)

@@ -125,7 +125,7 @@ def test_names_that_are_no_text_are_described() -> None:
         (
             "command",
             b"gcc\0-c\0a.c\0-o\0a.o\0-O2",
-            ("zir.miss.command-changed", "command in another order"),
+            ("zir.miss.command-changed", "its words in another order"),
         ),
     ],
     ids=["toolchain", "environment", "word", "one more", "one less", "order"],
@@ -148,6 +148,13 @@ def test_another_directory_is_named() -> None:
     here, there = ([*FIELDS, ("directory", place)] for place in (b"/here", b"/there"))
 
     assert difference(here, there) == ("zir.miss.directory-changed", "/there")
+
+
+def test_any_other_field_is_told_by_its_name() -> None:
+    """What is no command is a digest to the reader: its name says more."""
+    old, new = ([*FIELDS, ("file linker.map", value)] for value in (b"o" * 16, b"n" * 16))
+
+    assert difference(old, new) == ("zir.miss.command-changed", "file linker.map")
 
 
 def test_equal_descriptions_do_not_differ() -> None:

@@ -274,7 +274,9 @@ def test_a_lock_is_not_inherited_by_commands(tmp_path: Path) -> None:
     other.release()
 
 
-def test_where_no_lock_file_can_be_made_the_lock_is_not_held(tmp_path: Path) -> None:
-    """A missing folder, or a folder in the lock's place, means no lock and no error."""
-    assert not FileLock(encoded(tmp_path / "missing" / "lock")).try_acquire()
-    assert not FileLock(encoded(tmp_path)).try_acquire()
+def test_where_no_lock_file_can_be_made_an_error_says_why(tmp_path: Path) -> None:
+    """A missing folder, or a folder in the lock's place, is not taken for another's lock."""
+    with pytest.raises(FileNotFoundError):
+        FileLock(encoded(tmp_path / "missing" / "lock")).try_acquire()
+    with pytest.raises(IsADirectoryError):
+        FileLock(encoded(tmp_path)).try_acquire()

@@ -26,7 +26,8 @@ HARMLESS = re.compile(
     r"-W.*|-mxsave.*|-mno-save-restore|-msave-restore|-m(?:no-)?record-(?:mcount|return)"
     r"|-fcall-saved-.*|-fcaller-saves|-finstrument-functions-exclude-file-list=.*|-fipa-profile"
     r"|-fno-modules|-fprofile-prefix-map=|-ftemplate-backtrace-limit=|-ftracer"
-    r"|-fdebug-info-for-profiling|-fno-(?:temp-file|record-\w+-\w+|crash-diagnostics)",
+    r"|-fdebug-info-for-profiling|-fno-(?:temp-file|record-\w+-\w+|crash-diagnostics)"
+    r"|-fcrash-diagnostics-dir=",
 )
 
 

@@ -113,6 +113,29 @@ def test_reading_leaves_no_descriptor_open(tmp_path: Path) -> None:
     assert before == after
 
 
+def test_whatever_is_no_folder_is_a_file(tmp_path: Path) -> None:
+    """A file, a FIFO and links to them are files; a folder, a link to one and nothing are not."""
+    disk = real_disk(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    for name in ("file", "fifo", "folder", "nothing"):
+        (tmp_path / f"to-{name}").symlink_to(name)
+
+    names = [f"{prefix}{name}" for name in ("file", "fifo") for prefix in ("", "to-")]
+    others = [f"{prefix}{name}" for name in ("folder", "nothing") for prefix in ("", "to-")]
+    assert [disk.is_file(os.fsencode(tmp_path / name)) for name in names] == [True] * 4
+    assert [disk.is_file(os.fsencode(tmp_path / name)) for name in others] == [False] * 4
+
+
+def test_a_name_that_no_disk_can_hold_is_not_there(tmp_path: Path) -> None:
+    """A NUL in a name, which only a damaged cache can ask for, is answered with no."""
+    disk = real_disk(tmp_path)
+
+    assert not disk.exists(b"a\0b")
+    assert not disk.is_file(b"a\0b")
+
+
 def test_stat_follows_links_and_exists_does_not(tmp_path: Path) -> None:
     """A dangling link exists and has no status; a good one has its target's."""
     disk = real_disk(tmp_path)
@@ -232,7 +255,9 @@ def promises(disk: Disk, path: bytes) -> list[object]:
         return given.st_size if ask == "stat" else given
 
     return [
-        answer(ask, of) for ask in ("stat", "read", "exists") for of in (path, path + b".missing")
+        answer(ask, of)
+        for ask in ("stat", "read", "exists", "is_file")
+        for of in (path, path + b".missing")
     ]
 
 

@@ -1,0 +1,85 @@
+"""Scratch files: what commands and restores write on the way, out of the user's sight.
+
+They lie in the state folder, on the same file system as most projects, so that
+a restored output can be written there and renamed into place: a build that is
+killed leaves nothing among the sources. When that folder has been deleted, it
+is made anew; where it cannot be written, the system's temporary folder serves.
+
+A name begins with its process's number; what killed builds left behind is
+removed when the next build opens the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from typing import Callable
+
+from incremental_tool.model.reason import Reason
+
+STALE_SECONDS = 86_400
+"""Age at which a left-over goes even if some process has its number again."""
+
+Report = Callable[[Reason], None]
+
+
+class Scratch:
+    """The scratch folder of one project."""
+
+    def __init__(self, folder: bytes, report: Report) -> None:
+        self._folder = folder
+        self._report = report
+
+    @property
+    def folder(self) -> bytes:
+        """The folder to write to, made if need be; another one where it cannot be."""
+        if os.access(self._folder, os.W_OK):
+            return self._folder
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            if os.access(self._folder, os.W_OK):
+                return self._folder
+            why = "Permission denied"
+        except OSError as error:
+            why = error.strerror or str(error)
+        self._report(Reason("store.unwritable", f"{os.fsdecode(self._folder)}: {why}"))
+        return os.fsencode(tempfile.gettempdir())
+
+    def path(self, name: str) -> bytes:
+        """Return a path for a file of the present thread's."""
+        mine = b"%d-%d-%s" % (os.getpid(), threading.get_ident(), name.encode())
+        return os.path.join(self.folder, mine)
+
+    def intact(self) -> bool:
+        """Tell whether the folder is there and can be written."""
+        return os.access(self._folder, os.W_OK)
+
+    def sweep(self) -> None:
+        """Remove what killed builds left behind; failure is no matter."""
+        try:
+            names = os.listdir(self._folder)
+        except OSError:
+            return
+        for name in names:
+            path = os.path.join(self._folder, name)
+            try:
+                old = time.time() - os.lstat(path).st_mtime > STALE_SECONDS
+                if old or not _is_running(name):
+                    os.unlink(path)
+            except OSError:
+                continue  # another build removed it, or it is not ours to remove
+
+
+def _is_running(name: bytes) -> bool:
+    number = name.replace(b".incremental-", b"").split(b"-", 1)[0]
+    if not number.isdigit():
+        return True  # not one of ours: age decides
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True

@@ -1,0 +1,157 @@
+"""Random projects under random edits: what is there is always what a clean plain build makes.
+
+Each seed is one history: a project, then a few steps of edits and of whatever
+else can happen between two builds. `PROPERTY_SEEDS=5000 pytest -m campaign` runs
+as many as one likes; a failure names its seed and tells what was done.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from random_project import RandomProject
+from scons_project import Project
+from scons_server import SConsServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SEEDS = 200
+SEEDS_PER_TEST = 10
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SConsServer]:
+    """Return a process that runs SCons."""
+    started = SConsServer(str(tmp_path_factory.mktemp("server")))
+    yield started
+    started.close()
+
+
+class History:
+    """One seed's project, built with the tool in one folder and cleanly in another."""
+
+    def __init__(self, seed: int, folder: Path, server: SConsServer) -> None:
+        self.noise = random.Random(seed)
+        self.project = RandomProject(self.noise)
+        self.warm = Project(folder / "warm")
+        self.cold = Project(folder / "cold")
+        self.other = Project(folder / "other")
+        self.log: list[str] = []
+        self._server = server
+        self._store = folder / "store"
+        shared = self.noise.random() < 0.5
+        if shared:
+            for tree in (self.warm, self.other):
+                tree.environment["INCREMENTAL_CACHE_DIR"] = str(self._store)
+
+    def _scons(self, tree: Project, *options: str, plain: bool = False) -> tuple[int, str]:
+        environment = tree.full_environment(None, plain=plain)
+        environment["INCREMENTAL_STATS"] = "0"
+        return self._server.run(["-Q", *options], str(tree.folder), environment)
+
+    def _build(self, tree: Project, *options: str, plain: bool = False) -> None:
+        status, out = self._scons(tree, *options, plain=plain)
+        assert status == 0, f"{self.log}\n{out}"
+        assert "incremental: " not in out or "corrupt" in out, f"{self.log}\n{out}"
+
+    def step(self, number: int) -> None:
+        """Edit, let something happen, build, and compare."""
+        if number:
+            self.log += self.project.change()
+        self.log += self.project.write_changes(self.warm.folder)
+        options = self._happen()
+        self.log.append(f"build {options}")
+        self._build(self.warm, *options)
+        self._compare(self.warm)
+        if self.noise.random() < 0.1:
+            self.log.append("another checkout")
+            shutil.rmtree(self.other.folder)
+            self.other.folder.mkdir()
+            self.project.write_new(self.other.folder)
+            self._build(self.other)
+            self._compare(self.other, fresh=False)
+
+    def _happen(self) -> list[str]:
+        """Do to the warm folder what may happen between builds; return options for the next."""
+        chance = self.noise.random
+        if chance() < 0.15:
+            self.log.append("scons -c")
+            self._scons(self.warm, "-c")
+        if chance() < 0.2:
+            for path in sorted(self.warm.folder.rglob("*.[oa]")):
+                if ".incremental" not in path.parts and chance() < 0.5:
+                    path.unlink()
+                    self.log.append(f"removed {path.name}")
+        if chance() < 0.1:
+            (self.warm.folder / ".sconsign.dblite").unlink(missing_ok=True)
+            self.log.append("lost .sconsign")
+        if chance() < 0.05:
+            shutil.rmtree(self.warm.folder / ".incremental", ignore_errors=True)
+            self.log.append("lost .incremental")
+        if chance() < 0.1:
+            self._damage()
+        if chance() < 0.1:
+            self.log.append("plain build in between")
+            self._build(self.warm, plain=True)
+            self.log += self.project.change()
+            self.log += self.project.write_changes(self.warm.folder)
+        options = []
+        if chance() < 0.4:
+            options.append("-j2")
+        if chance() < 0.1:
+            options.append("--random")
+        return options
+
+    def _damage(self) -> None:
+        entries = [*self.warm.stored(), *self.warm.stored("zir")]
+        if entries:
+            path = self.noise.choice(entries)
+            content = bytearray(path.read_bytes())
+            content[self.noise.randrange(len(content))] ^= 1 << self.noise.randrange(8)
+            path.write_bytes(content)
+            self.log.append(f"damaged {path.parent.parent.name}")
+
+    def _compare(self, tree: Project, *, fresh: bool = True) -> None:
+        """Compare every file that a clean plain build leaves with what is there."""
+        if fresh:
+            shutil.rmtree(self.cold.folder)
+            self.cold.folder.mkdir()
+            self.project.write_new(self.cold.folder)
+            self._build(self.cold, plain=True)
+        clean, found = self.cold.outputs(), tree.outputs()
+        wrong = [name for name in clean if found.get(name) != clean[name]]
+        assert not wrong, f"{wrong}\n{self.log}"
+
+
+def run_seed(seed: int, folder: Path, server: SConsServer) -> None:
+    """Run one history."""
+    history = History(seed, folder, server)
+    try:
+        for number in range(STEPS + 1):
+            history.step(number)
+    except AssertionError as error:
+        raise AssertionError(f"seed {seed}: {error}") from error
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
+def test_a_warm_build_equals_a_clean_one(first: int, tmp_path: Path, server: SConsServer) -> None:
+    """After every step of ten histories every output is what a clean plain build makes."""
+    for seed in range(first, first + SEEDS_PER_TEST):
+        run_seed(seed, tmp_path / str(seed), server)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("part", range(20))
+def test_thousands_of_histories(part: int, tmp_path: Path, server: SConsServer) -> None:
+    """As many histories as PROPERTY_SEEDS says, in twenty parts."""
+    count = int(os.environ.get("PROPERTY_SEEDS", "2000"))
+    for seed in range(1_000_000 + part, 1_000_000 + count, 20):
+        run_seed(seed, tmp_path / str(seed), server)
