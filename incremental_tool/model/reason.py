@@ -64,7 +64,6 @@ REASONS: dict[str, str] = {
     "zir.skip.output-too-large": "an output is larger than the cache takes",
     "zir.skip.store-unwritable": "the cache directory cannot be written",
     # --- fresh: why a run was not answered without SCons; first the run itself
-    "fresh.off": "the look before reading the scripts is switched off",
     "fresh.option": "an option asks for more than whether all is up to date",
     "fresh.no-script": "no SConstruct was found where SCons would look",
     "fresh.new": "no successful build with these arguments is recorded",
@@ -83,7 +82,7 @@ REASONS: dict[str, str] = {
     "fresh.stale.option": "a script asked for an option that is now another",
     # --- fresh: recorded, and never taken as fresh
     "fresh.refuse.process": "the scripts run a process whose inputs are not known",
-    "fresh.refuse.configure": "Configure checks ran that were not all remembered",
+    "fresh.refuse.configure": "not all results of Configure checks were remembered",
     "fresh.refuse.network": "the scripts use the network",
     "fresh.refuse.clock": "the scripts read the clock",
     "fresh.refuse.random": "the scripts read random numbers",
@@ -92,7 +91,6 @@ REASONS: dict[str, str] = {
     "fresh.refuse.always-build": "a target is always built",
     "fresh.refuse.alias-action": "an alias or other name without a file has an action",
     "fresh.refuse.function": "a Python function decides what SCons cannot tell beforehand",
-    "fresh.refuse.no-inputs": "what a target depends on cannot be known",
     "fresh.refuse.outside": "a node is neither a file, a folder, a value nor an alias",
     "fresh.refuse.hook": "the scripts registered something that runs during or after the build",
     "fresh.refuse.not-up-to-date": "SCons would run something again although nothing changed",
