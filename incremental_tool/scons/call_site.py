@@ -57,7 +57,7 @@ def is_project(filename: str) -> bool:
         answer = not (
             is_python(filename)
             or filename.startswith((SCONS_FOLDER, OUR_FOLDER))
-            or os.path.basename(filename) in ("scons", "scons.py", "iscons")
+            or os.path.basename(filename).partition(".")[0] in ("scons", "iscons")
         )
         _known[filename] = answer
         return answer

@@ -163,8 +163,9 @@ def _take_in(graph: Graph, node: Any) -> None:
         elif not node.exists():
             graph.files.add(node.rfile().get_abspath())
     elif executed and node.has_builder() and _has_action(node):
-        reason = "always-build" if node.always_build else "alias-action"
-        graph.refusals.append((f"fresh.refuse.{reason}", str(node)))
+        always = node.always_build
+        reason = "fresh.refuse.always-build" if always else "fresh.refuse.alias-action"
+        graph.refusals.append((reason, str(node)))
 
 
 def _has_action(node: Any) -> bool:
