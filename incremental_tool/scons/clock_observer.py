@@ -8,9 +8,10 @@ library that hand the moment or chance on (`uuid`, `secrets`, `random`,
 
 `datetime.datetime` and `datetime.date` are classes in C, which cannot be
 changed. When code of the project mentions `now`, `utcnow` or `today`, the
-module's names lead to subclasses while scripts are read, which make objects of
-the real classes and count as those in `isinstance`. (Others never meet them:
-`pickle`, for one, insists on the real class under its name.)
+module's names lead to subclasses for a while, which make objects of the real
+classes and count as those in `isinstance`. Actions never meet them, for
+`pickle`, as one, insists on the real class under its name; `Classes` puts the real
+ones back while actions run.
 
 A generator that the project seeds itself tells nothing that was not told to it.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -139,15 +141,65 @@ def _instance_seed(watch: _Watch) -> Callable[[Any], Any]:
     return make
 
 
-def observe(observed: Observations, replacements: Replacements) -> None:
-    """Replace the functions, until `replacements` are restored."""
+class Classes:
+    """The classes of `datetime`: observed ones, and the real ones while any action runs."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._running = 0
+        self._classes: list[tuple[str, Any, Any]] = []
+
+    @property
+    def used(self) -> bool:
+        """Whether the project's code mentions what reads the clock through them."""
+        return bool(self._classes)
+
+    def observe(self, watch: _Watch) -> None:
+        """Put the observed classes in place."""
+        import datetime as dt
+
+        for name in ("datetime", "date"):
+            real = getattr(dt, name)
+            self._classes.append((name, real, _observed_class(real, watch)))
+        self._put(real=False)
+
+    def _put(self, *, real: bool) -> None:
+        import datetime as dt
+
+        for name, original, observed in self._classes:
+            setattr(dt, name, original if real else observed)
+
+    def __enter__(self) -> None:
+        if self._classes:
+            with self._mutex:
+                self._running += 1
+                self._put(real=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._classes:
+            with self._mutex:
+                self._running -= 1
+                if not self._running:
+                    self._put(real=False)
+
+    def restore(self) -> None:
+        """Put the real classes back for good."""
+        if self._classes:
+            self._put(real=True)
+            self._classes = []
+
+
+def observe(observed: Observations, replacements: Replacements) -> Classes:
+    """Replace the functions, until `replacements` are restored; the classes have their own end."""
     watch = _Watch(observed)
-    observed.on_names[frozenset(_READERS)] = lambda: _observe_classes(watch, replacements)
+    classes = Classes()
+    observed.on_names[frozenset(_READERS)] = lambda: classes.observe(watch)
     observed.on_names[_CHANCE] = lambda: _observe_chance(watch, replacements)
     for name in _CLOCK:
         replacements.replace(time, name, _clock(watch, name))
     replacements.replace(os, "urandom", _random(watch, "os.urandom"))
     replacements.replace(os, "getrandom", _random(watch, "os.getrandom"))
+    return classes
 
 
 def _observe_chance(watch: _Watch, replacements: Replacements) -> None:
@@ -165,13 +217,6 @@ def _observe_chance(watch: _Watch, replacements: Replacements) -> None:
     replacements.replace(random, "seed", _seed(watch))
     replacements.replace(random.Random, "seed", _instance_seed(watch))
     replacements.replace(random, "_urandom", _random(watch, "random.SystemRandom"))
-
-
-def _observe_classes(watch: _Watch, replacements: Replacements) -> None:
-    import datetime as dt
-
-    for name in ("datetime", "date"):
-        replacements.replace(dt, name, lambda real: _observed_class(real, watch))
 
 
 def _observed_class(real: Any, watch: _Watch) -> Any:

@@ -144,10 +144,7 @@ class Observations:
     def note_link(self, path: str) -> None:
         """Note where a link leads, or that there is none."""
         if path not in self.links:
-            try:
-                self.links[path] = os.fsdecode(real_readlink(path))
-            except (OSError, ValueError):
-                self.links[path] = None
+            self.links[path] = link_target(path)
 
     def note_looked_up(self, folder: str, name: str, *, found: bool) -> None:
         """Note that a name was looked up in a folder's listing."""
@@ -176,6 +173,14 @@ class Observations:
     def refuse(self, reason: str, detail: str) -> None:
         """Note why what is recorded may never be taken as fresh."""
         self.refusals.setdefault((reason, detail))
+
+
+def link_target(path: str) -> Optional[str]:
+    """Return where a link leads; None where there is no link."""
+    try:
+        return os.fsdecode(real_readlink(path))
+    except (OSError, ValueError):
+        return None
 
 
 def entries_of(folder: str, *, kinds: bool) -> Optional[list[tuple[bytes, bytes]]]:

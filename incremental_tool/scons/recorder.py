@@ -1,9 +1,9 @@
 """The recorder: notes what a run depends on, and keeps it for the next to be compared with.
 
 It begins before the first script is read (or says why that is too late), and
-ends when SCons has written its databases. In between, while scripts are read,
-everything is observed; from the moment the build begins the clock is not, and
-what actions do while they run never is.
+ends when SCons has written its databases. Everything in between is observed, for
+scanners, deciders and functions in construction variables run while the graph is
+walked; what actions do while they run is not.
 
 Only a run that was to build, and succeeded, is kept. What became of the recording is
 noted for `incremental-tool explain`, and told at once under INCREMENTAL_EXPLAIN=1.
@@ -27,7 +27,7 @@ import SCons.Script
 import SCons.Script.Main
 import SCons.Taskmaster
 
-from incremental_tool.base.filesystem import TICK_LIMIT_NS, RealDisk
+from incremental_tool.base.filesystem import RealDisk
 from incremental_tool.engine import fast_path
 from incremental_tool.engine.freshness import ALWAYS_READ, circumstances
 from incremental_tool.engine.settings import settings_for
@@ -82,14 +82,14 @@ class Recorder:
         self._observed.options |= before.options
         if before.unseen:
             self.give_up("fresh.skip.late", before.unseen)
-        self._begun_ns = int(SCons.Script.start_time * 1e9) - TICK_LIMIT_NS
+        self._begun_ns = int(SCons.Script.start_time * 1e9)
         self._output = output_observer.observe(self._observed, self._to_the_end, reading=reading)
         node_observer.observe(self._observed, self._to_the_end)
         file_observer.observe(self._observed, self._to_the_end)
         self._observe_run()
         node_observer.observe_scripts(self._observed, self._while_reading)
-        clock_observer.observe(self._observed, self._while_reading)
-        process_observer.observe(self._observed, self._while_reading)
+        self._classes = clock_observer.observe(self._observed, self._to_the_end)
+        process_observer.observe(self._observed, self._to_the_end)
         environment_observer.observe(self._observed)
         option_observer.observe(self._observed)
         audit_observer.observe(self._observed)
@@ -118,7 +118,7 @@ class Recorder:
             def execute(task: Any) -> Any:
                 if observed.active:
                     self._executed.append(graph_walk.Executed(task.targets))
-                with BUSY:
+                with BUSY, self._classes:
                     return original(task)
 
             return execute
@@ -162,6 +162,7 @@ class Recorder:
         audit_observer.stop()
         environment_observer.stop()
         option_observer.stop()
+        self._classes.restore()
         self._while_reading.restore()
         self._to_the_end.restore()
 
@@ -203,6 +204,9 @@ class Recorder:
     def _snapshot(self, answer: Answer, state_dir: bytes, cache_dir: bytes) -> Snapshot:
         observed = self._observed
         kept = Snapshot()
+        if self._executed and self._classes.used:
+            # While one action runs, what others have evaluated cannot be seen to read the clock.
+            observed.refuse("fresh.refuse.clock", "datetime, perhaps")
         graph = graph_walk.walk(self._tops or (), self._executed)
         if SCons.Script.Main.ProgressObject is not None:
             observed.refuse("fresh.refuse.hook", "Progress()")
@@ -228,6 +232,8 @@ class Recorder:
             writer.fill(kept, RealDisk(state_dir))
         except snapshot_writer.Written as what:
             raise NotRecorded("fresh.refuse.written", str(what)) from what
+        except snapshot_writer.Unreadable as what:
+            raise NotRecorded("fresh.unreadable", str(what)) from what
         except snapshot_writer.Moved as what:
             raise NotRecorded("fresh.skip.input-moved", str(what)) from what
         return kept

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
+import time
 from typing import TYPE_CHECKING, Optional
 
+from incremental_tool.base.filesystem import TICK_LIMIT_NS
 from incremental_tool.model.environment_value import VOLATILE, digest_of_value, digests_of_all
 from incremental_tool.model.folder_view import STATE, digest_of_view
 from incremental_tool.model.snapshot import AMONG, COLUMNS, ENTRIES, Marks, Snapshot, View, identity
@@ -29,6 +31,7 @@ from incremental_tool.scons.observations import (
     Observations,
     entries_of,
     kind_of,
+    link_target,
     names_in,
 )
 
@@ -45,6 +48,10 @@ class Moved(Exception):  # noqa: N818 - it names what was found
 
 class Written(Exception):  # noqa: N818 - it names what was found
     """A script has changed what it, or another, looked at before."""
+
+
+class Unreadable(Exception):  # noqa: N818 - it names what was found
+    """A folder in which something was looked for cannot be listed."""
 
 
 _UNSIGNED, _SIGNED = COLUMNS[:3], COLUMNS[3:]
@@ -78,17 +85,14 @@ class Writer:
 
     def fill(self, snapshot: Snapshot, disk: RealDisk) -> None:
         """Fill in files, folders and what is absent. Raises Moved or Written."""
+        self._begun_ns += _ahead(disk) - TICK_LIMIT_NS
         self._collect()
         now = {path: self._observed.look(path) for path in self._full}
         statuses = [*now.values(), *map(self._observed.look, self._folders(now))]
         disk.wait_until_after(max((s.st_ctime_ns for s in statuses if s), default=0))
         self._write_files(snapshot, now)
         absent = self._write_kinds(snapshot)
-        for path, target in self._observed.links.items():
-            if not self._is_ours(path):
-                snapshot.links.append(
-                    (self._name(path), None if target is None else os.fsencode(target))
-                )
+        self._write_links(snapshot)
         self._write_folders(snapshot, absent)
 
     # --- what was observed ----------------------------------------------------
@@ -97,9 +101,8 @@ class Writer:
         return (path + "/").startswith(self._ours) or path in self._observed.ignored
 
     def _name(self, path: str) -> bytes:
-        if path.startswith(self._top):
-            path = path[len(self._top) :] or "."
-        return os.fsencode(path)
+        path = path.removeprefix(self._top)
+        return os.fsencode(path) if path + "/" != self._top else b"."
 
     def _collect(self) -> None:
         observed, graph = self._observed, self._graph
@@ -216,6 +219,16 @@ class Writer:
                 snapshot.absent.append(os.path.join(name, b"."))
         return absent
 
+    def _write_links(self, snapshot: Snapshot) -> None:
+        for path, seen in self._observed.links.items():
+            if self._is_ours(path):
+                continue
+            target = link_target(path)
+            if target != seen:
+                self._differs(path)
+            content = None if target is None else os.fsencode(target)
+            snapshot.links.append((self._name(path), content))
+
     # --- folders --------------------------------------------------------------
 
     def _folders(self, now: dict[str, Optional[os.stat_result]]) -> set[str]:
@@ -239,8 +252,11 @@ class Writer:
             status = self._observed.look(folder)
             kinds = any(kind == ENTRIES for kind, _, _ in views.get(folder, ()))
             entries = entries_of(folder, kinds=kinds)
-            if status is None or entries is None:
+            if status is None:
                 self._without_folder(folder, missing)
+                continue
+            if entries is None:
+                self._without_entries(folder, status, wanted.get(folder, set()), snapshot)
                 continue
             names = names_in(entries)
             among = wanted.get(folder, set())
@@ -275,6 +291,14 @@ class Writer:
             folder = above
         missing.add(folder)
 
+    def _without_entries(
+        self, folder: str, status: os.stat_result, absent: set[bytes], snapshot: Snapshot
+    ) -> None:
+        """Note names looked for in what is no folder, one by one. Raises Unreadable."""
+        if stat_module.S_ISDIR(status.st_mode) and folder in self._observed.looked:
+            raise Unreadable(folder)
+        snapshot.absent.extend(self._name(os.path.join(folder, os.fsdecode(n))) for n in absent)
+
     def _looked_up(self, folder: str, names: set[bytes]) -> set[bytes]:
         """Return the names that were looked up in a folder's listing. Raises Moved."""
         among = set()
@@ -298,6 +322,15 @@ class Writer:
         if digest != seen:
             raise Moved(f"{folder} ({os.fsdecode(pattern)})" if pattern else folder)
         return digest
+
+
+def _ahead(disk: RealDisk) -> int:
+    """Return by how much the file system's clock is ahead of the computer's, or less, in ns.
+
+    SCons took the moment of its start from the computer's, files have times of the other.
+    """
+    # Never more than it is; the largest of a few, for the process may be held up in between.
+    return max(disk.now_ns() - time.time_ns() for _ in range(3))
 
 
 def fill_environment(snapshot: Snapshot, observed: Observations, always: Iterable[bytes]) -> None:

@@ -11,12 +11,14 @@ import subprocess
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import pytest
-from recorded import COPY, ask, build, recorded, script
+from recorded import COPY, project_of_its_own, script
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from pathlib import Path
 
-Change = Callable[["Project"], object]
+    from recorded import Recorded
+
+Change = Callable[["Recorded"], object]
 
 
 class Case(NamedTuple):
@@ -261,43 +263,26 @@ CASES = {
 }
 
 
-def lay_out(project: Project, files: dict[str, str]) -> None:
-    """Write a case's files; "-> a" is a link, a name with a slash at its end a folder."""
-    for name, text in files.items():
-        if name.endswith("/"):
-            (project.folder / name).mkdir(parents=True)
-        elif text.startswith("-> "):
-            (project.folder / name).symlink_to(text[3:])
-        else:
-            project.write(name, text)
-
-
-@pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test with variables of its own, which SCons and the question both see."""
-    for name in list(os.environ):
-        if name.startswith(("INCREMENTAL", "SCONS")):
-            monkeypatch.delenv(name)
-    for name in ("BRAND_NEW", "UNSET"):
-        monkeypatch.setenv(name, "")  # so that it is put back
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("KIND", "one")
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """Return a new project, in an environment of its own."""
+    return project_of_its_own(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_change_of_what_was_read_is_noticed(project: Project, name: str) -> None:
+def test_a_change_of_what_was_read_is_noticed(project: Recorded, name: str) -> None:
     """Left alone the answer is fresh; with one thing changed it is not, and that thing is named."""
     case = CASES[name]
-    lay_out(project, {"in": "text\n", **case.files})
+    project.lay_out({"in": "text\n", **case.files})
     project.write("SConstruct", script(case.body + COPY))
     for _ in range(case.builds):
-        build(project)
+        project.record()
 
-    assert recorded(project) == "recorded"
-    assert ask(project) == "fresh"
+    assert project.told() == "recorded"
+    assert project.ask() == "fresh"
 
     case.change(project)
-    told = ask(project, *project.environment.get("ARGUMENTS", "").split())
+    told = project.ask(*project.environment.get("ARGUMENTS", "").split())
 
     assert told.startswith(f"fresh.stale.{case.reason}"), told
     assert case.about in told
@@ -334,17 +319,17 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_changes_by_itself_is_never_fresh(project: Project, name: str) -> None:
+def test_what_changes_by_itself_is_never_fresh(project: Recorded, name: str) -> None:
     """A script that asks what changes by itself is refused at every build, and its line is told."""
     body, reason, about = REFUSED[name]
     project.write("in", "text\n")
     project.write("SConstruct", script(body + COPY))
-    build(project)
-    build(project)
+    project.record()
+    project.record()
 
-    told = ask(project)
+    told = project.ask()
 
-    assert told.startswith(f"fresh.refuse.{reason}"), told + recorded(project)
+    assert told.startswith(f"fresh.refuse.{reason}"), told + project.told()
     assert about in told
 
 
@@ -359,103 +344,103 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_only_looks_like_chance_is_fresh(project: Project, name: str) -> None:
+def test_what_only_looks_like_chance_is_fresh(project: Recorded, name: str) -> None:
     """Clock and chance count where they are read, not where their modules are used."""
     project.write("in", "text\n")
     project.write("SConstruct", script(HARMLESS[name] + COPY))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
 
-def test_a_folder_that_a_script_makes_counts_from_the_next_run_on(project: Project) -> None:
+def test_a_folder_that_a_script_makes_counts_from_the_next_run_on(project: Recorded) -> None:
     """The first run went by a folder that was missing, so only the second is kept."""
     project.write("in", "text\n")
     project.write("SConstruct", script("import os\nos.path.isdir('d') or os.mkdir('d')\n" + COPY))
-    build(project)
+    project.record()
 
-    assert recorded(project).startswith("fresh.refuse.written")
+    assert project.told().startswith("fresh.refuse.written")
 
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     (project.folder / "d").rmdir()
 
-    assert ask(project).startswith("fresh.stale.file-gone")
+    assert project.ask().startswith("fresh.stale.file-gone")
 
 
-def test_a_file_that_a_script_writes_each_time_must_stay(project: Project) -> None:
+def test_a_file_that_a_script_writes_each_time_must_stay(project: Recorded) -> None:
     """A file written without looking is as good as an output."""
     project.write("in", "text\n")
     project.write("SConstruct", script("open('written', 'w').write('x')\n" + COPY))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     project.write("written", "changed")
 
-    assert ask(project) == "fresh.stale.file-changed written (written)"
+    assert project.ask() == "fresh.stale.file-changed written (written)"
 
 
-def test_a_script_that_counts_its_runs_is_never_kept(project: Project) -> None:
+def test_a_script_that_counts_its_runs_is_never_kept(project: Recorded) -> None:
     """A file read and then written tells another number each time."""
     project.write("count", "1")
     project.write("in", "text\n")
     counting = "n = int(open('count').read())\nopen('count', 'w').write(str(n + 1))\n"
     project.write("SConstruct", script(counting + COPY))
     for _ in range(2):
-        build(project)
+        project.record()
 
-        assert recorded(project).startswith("fresh.refuse.written")
+        assert project.told().startswith("fresh.refuse.written")
 
 
-def git(project: Project, *words: str) -> None:
+def git(project: Recorded, *words: str) -> None:
     """Run git in the project, with an identity."""
     who = ["-c", "user.name=N", "-c", "user.email=n@example.org"]
     subprocess.run(["git", *who, *words], cwd=project.folder, check=True, capture_output=True)
 
 
-def test_git_is_refused_until_declared_and_then_compared(project: Project) -> None:
+def test_git_is_refused_until_declared_and_then_compared(project: Recorded) -> None:
     """`cheap("git")` has it run again: another commit is noticed, the same one is fresh."""
     asking = "import subprocess\nsubprocess.check_output(['git', 'rev-parse', 'HEAD'])\n"
     project.write("in", "text\n")
     project.write("SConstruct", script(asking + COPY))
     git(project, "init", "-q")
     git(project, "commit", "-q", "--allow-empty", "-m", "one")
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh.refuse.process git rev-parse HEAD (SConstruct:4)"
+    assert project.ask() == "fresh.refuse.process git rev-parse HEAD (SConstruct:4)"
 
     project.write("SConstruct", script("incremental_tool.cheap('git')\n" + asking + COPY))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     git(project, "commit", "-q", "--allow-empty", "-m", "two")
 
-    assert ask(project).startswith("fresh.stale.process")
-    assert "rev-parse HEAD" in ask(project)
+    assert project.ask().startswith("fresh.stale.process")
+    assert "rev-parse HEAD" in project.ask()
 
 
-def test_a_program_declared_pure_is_not_run_again(project: Project) -> None:
+def test_a_program_declared_pure_is_not_run_again(project: Recorded) -> None:
     """What it tells counts once; its file counts always."""
     program = project.write("ask", "#!/bin/sh\necho run >> log\necho told\n")
     program.chmod(0o755)
     asking = "import subprocess\ntext = subprocess.check_output(['./ask'])\n"
     project.write("in", "text\n")
     project.write("SConstruct", script("incremental_tool.pure('ask')\n" + asking + COPY))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
     assert (project.folder / "log").read_text() == "run\n"
 
     program.write_text("#!/bin/sh\necho told more\n")
 
-    assert ask(project).startswith("fresh.stale.file-changed ask")
+    assert project.ask().startswith("fresh.stale.file-changed ask")
 
 
-def test_parse_config_is_run_again_and_compared(project: Project) -> None:
+def test_parse_config_is_run_again_and_compared(project: Recorded) -> None:
     """Another .pc file means other flags, although no file that SCons reads has changed."""
     project.write("pc/mine.pc", "Name: mine\nDescription: d\nVersion: 1\nCflags: -DONE\n")
     project.write("in", "text\n")
@@ -464,19 +449,19 @@ def test_parse_config_is_run_again_and_compared(project: Project) -> None:
         "env.ParseConfig('pkg-config --cflags mine')\n"
     )
     project.write("SConstruct", script(body + COPY))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     project.write("pc/mine.pc", "Name: mine\nDescription: d\nVersion: 1\nCflags: -DTWO\n")
 
-    assert ask(project).startswith("fresh.stale.process")
+    assert project.ask().startswith("fresh.stale.process")
 
 
-def test_the_compilers_version_is_tied_to_its_file(project: Project) -> None:
+def test_the_compilers_version_is_tied_to_its_file(project: Recorded) -> None:
     """SCons's own tools ask gcc for its version; no process is run again for that."""
     project.write("main.c", "int main(void) { return 0; }\n")
     project.write("SConstruct", script("env.Program('main.c')\n", "'default', "))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"

@@ -11,17 +11,14 @@ import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from recorded import COPY, ask, build, iscons, recorded, script
-from test_recorder import Change, _own_environment, lay_out, remove, write
+from recorded import COPY, GCC, project_of_its_own, script
+from test_recorder import Change, remove, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from recorded import Recorded
 
-__all__ = ["_own_environment"]  # a fixture for the tests here, too
-
-GCC = "'gcc', 'gnulink', 'ar', "
 MAIN = '#include "value.h"\nint main(void) { return VALUE; }\n'
 
 
@@ -211,84 +208,90 @@ CASES = {
 }
 
 
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """Return a new project, in an environment of its own."""
+    return project_of_its_own(tmp_path, monkeypatch)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_change_of_what_the_graph_depends_on_is_noticed(
-    project: Project, tmp_path: Path, name: str
+    project: Recorded, tmp_path: Path, name: str
 ) -> None:
     """Left alone the answer is fresh; each change alone is noticed and named."""
     case = CASES[name]
-    lay_out(project, case.files)
+    project.lay_out(case.files)
     project.write("SConstruct", script(case.body, case.tools))
     for _ in range(case.builds):
-        build(project)
+        project.record()
     aside = tmp_path / "aside"
     shutil.copytree(project.folder, aside, symlinks=True)
 
-    assert recorded(project) == "recorded"
-    assert ask(project) == "fresh"
+    assert project.told() == "recorded"
+    assert project.ask() == "fresh"
 
     for number, (change, told) in enumerate(case.changes):
         if number:
             shutil.rmtree(project.folder)
             shutil.copytree(aside, project.folder, symlinks=True)
-            build(project)
-            assert ask(project) == "fresh", f"before change {number}"
+            project.record()
+            assert project.ask() == "fresh", f"before change {number}"
         change(project)
 
-        assert f"fresh.stale.{told}" in ask(project)
+        assert f"fresh.stale.{told}" in project.ask()
 
 
-def test_a_repository_is_watched(project: Project, tmp_path: Path) -> None:
+def test_a_repository_is_watched(project: Recorded, tmp_path: Path) -> None:
     """A source found in a repository counts there, and one that comes up in front of it, too."""
     repository = tmp_path / "repository"
     repository.mkdir()
     (repository / "in").write_text("1\n")
     project.write("SConstruct", script(f"Repository({str(repository)!r})\n" + COPY))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     (repository / "in").write_text("22\n")
 
-    assert ask(project) == f"fresh.stale.file-changed {repository}/in (written)"
+    assert project.ask() == f"fresh.stale.file-changed {repository}/in (written)"
 
-    build(project)
-    assert ask(project) == "fresh"
+    project.record()
+    assert project.ask() == "fresh"
     project.write("in", "22\n")
 
-    assert ask(project).startswith("fresh.stale.")
+    assert project.ask().startswith("fresh.stale.")
 
 
-def test_a_target_outside_the_tree_is_watched(project: Project, tmp_path: Path) -> None:
+def test_a_target_outside_the_tree_is_watched(project: Recorded, tmp_path: Path) -> None:
     """An output may lie anywhere."""
     outside = tmp_path / "outside" / "out"
     project.write("in", "1\n")
     body = f"Default(env.Command({str(outside)!r}, 'in', 'cp $SOURCE $TARGET'))\n"
     project.write("SConstruct", script(body))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     outside.unlink()
 
-    assert ask(project) == f"fresh.stale.file-gone {outside}"
+    assert project.ask() == f"fresh.stale.file-gone {outside}"
 
 
-def test_a_tree_that_cannot_be_written_is_answered(project: Project) -> None:
+def test_a_tree_that_cannot_be_written_is_answered(project: Recorded) -> None:
     """Sources may be read-only: nothing is written beside them."""
-    lay_out(project, {"src/in": "1\n"})
+    project.lay_out({"src/in": "1\n"})
     project.write("SConstruct", script("env.Command('out', 'src/in', 'cp $SOURCE $TARGET')\n"))
     (project.folder / "src/in").chmod(0o444)
     (project.folder / "src").chmod(0o555)
     try:
-        build(project)
+        project.record()
 
-        assert ask(project) == "fresh"
+        assert project.ask() == "fresh"
     finally:
         (project.folder / "src").chmod(0o755)
 
 
-def test_configure_checks_are_kept_once_all_are_remembered(project: Project) -> None:
+def test_configure_checks_are_kept_once_all_are_remembered(project: Recorded) -> None:
     """The run that makes the checks is refused; the next finds them cached, and prints so."""
     project.write("in", "1\n")
     body = (
@@ -298,47 +301,47 @@ def test_configure_checks_are_kept_once_all_are_remembered(project: Project) -> 
         "env = conf.Finish()\n"
     )
     project.write("SConstruct", script(body + COPY, GCC))
-    build(project)
+    project.record()
 
-    assert ask(project).startswith("fresh.refuse.configure")
+    assert project.ask().startswith("fresh.refuse.configure")
 
-    run = project.scons()
+    run = project.run("SCons")
 
     assert "(cached)" in run.out
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
     shutil.rmtree(project.folder / ".sconf_temp")
 
-    assert ask(project).startswith("fresh.stale.")
+    assert project.ask().startswith("fresh.stale.")
 
 
-def test_arguments_and_targets_are_answers_of_their_own(project: Project) -> None:
+def test_arguments_and_targets_are_answers_of_their_own(project: Recorded) -> None:
     """Each command line has its snapshot, and alternating between them keeps both."""
     project.write("in", "1\n")
     body = "env.Command('out' + ARGUMENTS.get('N', ''), 'in', 'cp $SOURCE $TARGET')\n"
     project.write("SConstruct", script(body))
-    build(project)
+    project.record()
 
-    assert ask(project, "N=2").startswith("fresh.new")
-    assert ask(project, "out").startswith("fresh.new")
+    assert project.ask("N=2").startswith("fresh.new")
+    assert project.ask("out").startswith("fresh.new")
 
-    build(project, "N=2")
-    build(project, "N=2")
-    build(project)
+    project.record("N=2")
+    project.record("N=2")
+    project.record()
 
-    assert ask(project, "N=2") == "fresh"
-    assert ask(project) == "fresh"
+    assert project.ask("N=2") == "fresh"
+    assert project.ask() == "fresh"
 
 
-def test_an_option_of_the_project_is_part_of_the_answer(project: Project) -> None:
+def test_an_option_of_the_project_is_part_of_the_answer(project: Recorded) -> None:
     """AddOption's options make answers of their own."""
     project.write("in", "1\n")
     body = "AddOption('--level', dest='level', default='0')\nGetOption('level')\n"
     project.write("SConstruct", script(body + COPY))
-    build(project, "--level=3")
+    project.record("--level=3")
 
-    assert ask(project, "--level=3") == "fresh"
-    assert ask(project, "--level=4").startswith("fresh.new")
+    assert project.ask("--level=3") == "fresh"
+    assert project.ask("--level=4").startswith("fresh.new")
 
 
 HASHING = """def copy(target, source, env):
@@ -364,86 +367,86 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_runs_each_time_is_never_fresh(project: Project, name: str) -> None:
+def test_what_runs_each_time_is_never_fresh(project: Recorded, name: str) -> None:
     """What SCons runs although nothing changed makes the answer one that is never fresh."""
     body, about = REFUSED[name]
     project.write("in", "1\n")
     project.write("SConstruct", script(body))
     for _ in range(2):
-        build(project)
+        project.record()
 
-        assert ask(project).startswith(f"fresh.refuse.{about}"), recorded(project)
+        assert project.ask().startswith(f"fresh.refuse.{about}"), project.told()
 
 
-def test_an_alias_with_an_action_is_fresh_once_scons_leaves_it_alone(project: Project) -> None:
+def test_an_alias_with_an_action_is_fresh_once_scons_leaves_it_alone(project: Recorded) -> None:
     """An action that ran because its source was built does not run again."""
     project.write("in", "1\n")
     project.write("SConstruct", script(COPY + "Default(env.Alias('test', 'out', 'true'))\n"))
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh.refuse.alias-action test"
+    assert project.ask() == "fresh.refuse.alias-action test"
 
-    build(project)
+    project.record()
 
-    assert ask(project) == "fresh"
+    assert project.ask() == "fresh"
 
 
-def test_a_failed_build_leaves_nothing_to_go_by(project: Project) -> None:
+def test_a_failed_build_leaves_nothing_to_go_by(project: Recorded) -> None:
     """A snapshot is removed when its command line fails."""
     project.write("in", "1\n")
     project.write(
         "SConstruct", script("env.Command('out', 'in', 'cp $SOURCE $TARGET && test ! -e bad')\n")
     )
-    build(project)
-    assert ask(project) == "fresh"
+    project.record()
+    assert project.ask() == "fresh"
     project.write("bad", "")
     project.write("in", "2\n")
 
-    run = project.scons("-Q")
+    run = project.run("SCons", "-Q")
 
     assert run.status != 0
-    assert ask(project).startswith("fresh.new")
-    assert recorded(project) == "fresh.skip.failed"
+    assert project.ask().startswith("fresh.new")
+    assert project.told() == "fresh.skip.failed"
 
 
-def test_plain_scons_in_between_is_noticed(project: Project) -> None:
+def test_plain_scons_in_between_is_noticed(project: Recorded) -> None:
     """What plain SCons builds or cleans meanwhile makes the snapshot stale."""
     project.write("in", "1\n")
     project.write("SConstruct", script(COPY))
-    build(project)
-    assert ask(project) == "fresh"
+    project.record()
+    assert project.ask() == "fresh"
 
-    project.scons("-Q", "-c", plain=True)
+    project.run("SCons", "-Q", "-c", INCREMENTAL="0")
 
-    assert ask(project) == "fresh.stale.file-gone out"
+    assert project.ask() == "fresh.stale.file-gone out"
 
-    project.scons("-Q", plain=True)
+    project.run("SCons", "-Q", INCREMENTAL="0")
 
-    assert ask(project).startswith("fresh.stale.file-changed")
+    assert project.ask().startswith("fresh.stale.file-changed")
 
 
-def test_a_source_changed_while_the_build_runs_is_not_kept(project: Project) -> None:
+def test_a_source_changed_while_the_build_runs_is_not_kept(project: Recorded) -> None:
     """A command that edits another target's source leaves nothing to go by."""
     project.write("in", "1\n")
     project.write("other", "1\n")
     body = "env.Command('o2', 'other', 'cp $SOURCE $TARGET')\n"
     body += "env.Command('out', ['in', 'o2'], 'cp in $TARGET; echo 2 > other')\n"
     project.write("SConstruct", script(body))
-    build(project)
+    project.record()
 
-    assert recorded(project).startswith("fresh.skip.input-moved")
-    assert ask(project).startswith("fresh.new")
+    assert project.told().startswith("fresh.skip.input-moved")
+    assert project.ask().startswith("fresh.new")
 
 
-def test_what_is_printed_is_what_scons_would_print(project: Project) -> None:
+def test_what_is_printed_is_what_scons_would_print(project: Recorded) -> None:
     """Under every option the snapshot's text is that of a run that finds all up to date."""
     project.write("in", "1\n")
     body = "import sys\nprint('from the script')\nsys.stderr.write('warned\\n')\n"
     body += COPY + "Default('in', 'out')\n"
     project.write("SConstruct", script(body))
-    build(project)
+    project.record()
     for options in (["-Q"], [], ["-s"], ["-q"], ["-Q", "-q"], ["-k", "-j2"]):
-        scons = project.scons(*options, INCREMENTAL_FAST="0", INCREMENTAL_STATS="0")
-        fast = iscons(project, *options)
+        scons = project.run("SCons", *options, INCREMENTAL_FAST="0")
+        fast = project.run("incremental_tool.launcher", *options)
 
-        assert (scons.status, scons.out, scons.err) == fast
+        assert scons == fast
