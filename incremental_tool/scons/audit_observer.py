@@ -74,7 +74,8 @@ def _open(observed: Observations, arguments: Any) -> None:
             _imported(observed, name)
         return
     if opener in _DATABASES:
-        observed.signature_files.add(name)
+        if not _is_writing(mode, flags):
+            observed.signature_files.setdefault(name, observed.look(name))
         return
     if name in _QUIET_DEVICES:
         return
@@ -262,7 +263,7 @@ def _hook(
     try:
         handler(observed, arguments)
     except Exception as error:
-        observed.refuse("fresh.refuse.outside", f"{event}: {type(error).__name__}: {error}")
+        observed.failed(event, error)
     finally:
         BUSY.depth -= 1
 

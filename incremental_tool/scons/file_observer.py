@@ -87,6 +87,7 @@ class _Asker:
             return ""
 
     def note_stat(self, path: Any, dir_fd: Any, status: Any, *, only_kind: bool) -> None:
+        """Note what a `stat` told; None for nothing there."""
         name = self.path(path, dir_fd)
         if not name:
             return
@@ -96,6 +97,7 @@ class _Asker:
             self.observed.note_asked(name, status)
 
     def note_lstat(self, path: Any, dir_fd: Any, status: Any, *, only_kind: bool) -> None:
+        """Note what an `lstat` told; None for nothing there."""
         name = self.path(path, dir_fd)
         if not name:
             return

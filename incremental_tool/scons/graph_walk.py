@@ -22,7 +22,9 @@ import SCons.Action
 import SCons.Defaults
 import SCons.Environment
 import SCons.Node
+import SCons.Node.Alias
 import SCons.Node.FS
+import SCons.Node.Python
 
 from incremental_tool.model.snapshot import HIDDEN_QUESTION, HIDDEN_SILENT, STDOUT
 from incremental_tool.scons import decider
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 _EXECUTED = SCons.Node.executed
 _FS = SCons.Node.FS
+_NAMES = (SCons.Node.Alias.Alias, SCons.Node.Python.Value)
+"""Nodes without a file that say all they are in the scripts."""
 
 
 class Executed:
@@ -87,6 +91,8 @@ class Graph:
         self.linked: set[str] = set()
         self.built: dict[str, Any] = {}
         """Path -> the status that SCons took of a file after it was built in this run."""
+        self.nodes: list[Any] = []
+        """Everything that is made, after what it is made of."""
         self.refusals: list[tuple[str, str]] = []
         self.texts: list[tuple[int, int, str]] = []
         """(stream, hidden_by, text): what SCons says of the targets when all is up to date."""
@@ -150,6 +156,7 @@ def _take_in(graph: Graph, node: Any) -> None:
         graph.files.add(path)
         if node.is_derived():
             graph.made.add(path)
+            graph.nodes.append(node)
         for side_effect in node.side_effects:
             graph.side_effects.add(side_effect.get_abspath())
         if node.linked:
@@ -162,6 +169,8 @@ def _take_in(graph: Graph, node: Any) -> None:
             _judge_executed(graph, node)
         elif not node.exists():
             graph.files.add(node.rfile().get_abspath())
+    elif not isinstance(node, _NAMES):
+        graph.refusals.append(("fresh.refuse.outside", f"{node} ({type(node).__name__})"))
     elif executed and node.has_builder() and _has_action(node):
         always = node.always_build
         reason = "fresh.refuse.always-build" if always else "fresh.refuse.alias-action"

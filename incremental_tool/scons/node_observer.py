@@ -85,8 +85,11 @@ def observe(observed: Observations, replacements: Replacements) -> None:
     def make_glob(original: Any) -> Any:
         def _glob1(self: Any, pattern: Any, ondisk: Any = True, *more: Any, **options: Any) -> Any:
             if ondisk and not BUSY.depth:
-                for folder in _searched(self):
-                    observed.note_listing(folder.get_abspath(), GLOB, os.fsencode(pattern))
+                try:
+                    for folder in _searched(self):
+                        observed.note_listing(folder.get_abspath(), GLOB, os.fsencode(pattern))
+                except Exception as error:
+                    observed.failed("Glob", error)
             return original(self, pattern, ondisk, *more, **options)
 
         return _glob1
@@ -116,11 +119,14 @@ def observe_scripts(observed: Observations, replacements: Replacements) -> None:
     """Note what the project's code asks nodes for, until `replacements` are restored."""
 
     def note(node: Any, *, only_kind: bool) -> None:
-        path = node.get_abspath()
-        if only_kind:
-            observed.note_kind(path, observed.look(path))
-        else:
-            observed.note_asked(path, observed.look(path))
+        try:
+            path = node.get_abspath()
+            if only_kind:
+                observed.note_kind(path, observed.look(path))
+            else:
+                observed.note_asked(path, observed.look(path))
+        except Exception as error:
+            observed.failed("Node", error)
 
     def make(only_kind: bool) -> Any:
         def make_question(original: Any) -> Any:

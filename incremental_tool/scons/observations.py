@@ -89,8 +89,8 @@ class Observations:
         self.looked: dict[str, dict[str, bool]] = {}
         self.views: dict[tuple[str, bytes, bytes], bytes] = {}
         self.written: dict[str, Written] = {}
-        self.signature_files: set[str] = set()
-        """SCons's own databases: what counts is how SCons leaves them."""
+        self.signature_files: dict[str, Optional[os.stat_result]] = {}
+        """SCons's own databases, as SCons found them: what counts is how SCons leaves them."""
         self.ignored: set[str] = set()
         self.imported: dict[str, list[str]] = {}
         """Module name -> the folders that were to be searched."""
@@ -169,6 +169,10 @@ class Observations:
     def note_variable(self, name: bytes) -> None:
         """Note that an environment variable was read."""
         self.variables.add(name)
+
+    def failed(self, where: str, error: Exception) -> None:
+        """Note that an observer failed: what it should have seen is not known."""
+        self.refuse("fresh.skip.unsupported", f"{where}: {type(error).__name__}: {error}")
 
     def refuse(self, reason: str, detail: str) -> None:
         """Note why what is recorded may never be taken as fresh."""

@@ -136,7 +136,7 @@ def observe(observed: Observations, replacements: Replacements) -> None:
                 given = signature.bind(self, *arguments, **options).arguments
                 note = Started(given, call_site.describe(frame), configuring=_in_configure(frame))
             except Exception as error:
-                observed.refuse("fresh.refuse.process", f"{type(error).__name__}: {error}")
+                observed.failed("Popen", error)
             if note is not None:
                 note.process = self
                 observed.processes.append(note)
@@ -146,7 +146,10 @@ def observe(observed: Observations, replacements: Replacements) -> None:
             if note is not None:
                 note.running = True
             if note is not None and note.stdout == subprocess.PIPE:
-                _keep(self, note)
+                try:
+                    _keep(self, note)
+                except Exception as error:
+                    observed.failed("Popen", error)
 
         return init
 

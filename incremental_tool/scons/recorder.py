@@ -36,6 +36,7 @@ from incremental_tool.model.reason import Reason
 from incremental_tool.model.snapshot import BUILDING, STDERR, Said, Snapshot
 from incremental_tool.model.switch import fast_path_off, is_on
 from incremental_tool.scons import (
+    action_notes,
     audit_observer,
     call_site,
     clock_observer,
@@ -86,6 +87,8 @@ class Recorder:
         self._output = output_observer.observe(self._observed, self._to_the_end, reading=reading)
         node_observer.observe(self._observed, self._to_the_end)
         file_observer.observe(self._observed, self._to_the_end)
+        self._actions = action_notes.ActionNotes(self._observed)
+        self._actions.observe(self._to_the_end)
         self._observe_run()
         node_observer.observe_scripts(self._observed, self._while_reading)
         self._classes = clock_observer.observe(self._observed, self._to_the_end)
@@ -109,7 +112,10 @@ class Recorder:
                 **kw: Any,
             ) -> None:
                 if isinstance(tasker, type) and observed.active:
-                    self._begin_building(tasker, list(targets))
+                    try:
+                        self._begin_building(tasker, list(targets))
+                    except Exception as error:
+                        observed.failed("Taskmaster", error)
                 original(taskmaster, targets, tasker, *more, **kw)
 
             return init
@@ -117,7 +123,7 @@ class Recorder:
         def make_execute(original: Any) -> Any:
             def execute(task: Any) -> Any:
                 if observed.active:
-                    self._executed.append(graph_walk.Executed(task.targets))
+                    self._note_execution(task.targets)
                 with BUSY, self._classes:
                     return original(task)
 
@@ -136,6 +142,13 @@ class Recorder:
         replace(SCons.Taskmaster.Task, "execute", make_execute)
         replace(atexit, "register", make_register)
         observed.on_names[frozenset({"argv"})] = lambda: observed.options.add("argv")
+
+    def _note_execution(self, targets: Sequence[Any]) -> None:
+        try:
+            self._executed.append(graph_walk.Executed(targets))
+            self._actions.note_running(targets[0])
+        except Exception as error:
+            self._observed.failed("Task.execute", error)
 
     def _begin_building(self, tasker: type, targets: list[Any]) -> None:
         main = SCons.Script.Main
@@ -236,6 +249,7 @@ class Recorder:
             raise NotRecorded("fresh.unreadable", str(what)) from what
         except snapshot_writer.Moved as what:
             raise NotRecorded("fresh.skip.input-moved", str(what)) from what
+        self._actions.fill(kept, answer, observed, graph.nodes)
         return kept
 
     def _said(self, graph: graph_walk.Graph) -> list[Said]:

@@ -106,7 +106,8 @@ class Writer:
 
     def _collect(self) -> None:
         observed, graph = self._observed, self._graph
-        self._free = graph.made | graph.side_effects | graph.duplicates | observed.signature_files
+        self._free = graph.made | graph.side_effects | graph.duplicates
+        self._free |= observed.signature_files.keys()
         for path, written in observed.written.items():
             if written.by_scons:
                 self._free.add(path)
@@ -124,7 +125,7 @@ class Writer:
                 full[path] = status
             elif status is not None and identity(status) != identity(full[path]):  # type: ignore[arg-type] # it is there
                 self._differs(path)
-        for path in graph.made | observed.signature_files:
+        for path in graph.made | observed.signature_files.keys():
             full.setdefault(path, None)
         for path, written in observed.written.items():
             if not written.by_scons and path not in full and path not in observed.kinds:
