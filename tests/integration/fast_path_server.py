@@ -18,7 +18,9 @@ import subprocess
 import sys
 from typing import Any, NoReturn
 
-from scons_project import PACKAGE_FOLDER
+import incremental_tool
+
+PACKAGE_FOLDER = os.path.dirname(os.path.dirname(incremental_tool.__file__))
 
 
 class FastPathServer:
@@ -28,8 +30,13 @@ class FastPathServer:
         self._out = os.path.join(scratch, "out")
         environment = {**os.environ, "PYTHONPATH": PACKAGE_FOLDER}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        # Under the name of SCons's own script: what this file reads, no project reads.
+        text = (
+            "import sys; path = sys.path[0] = sys.argv[1];"
+            "exec(compile(open(path + '/fast_path_server.py').read(), 'scons', 'exec'))"
+        )
         self._process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__)],
+            [sys.executable, "-c", text, os.path.dirname(os.path.abspath(__file__))],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
