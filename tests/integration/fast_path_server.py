@@ -16,6 +16,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any, NoReturn
 
 import incremental_tool
@@ -150,7 +151,9 @@ def _run_scons() -> int:
     from incremental_tool.model.switch import fast_path_off
     from incremental_tool.scons import recorder
 
+    # What a process of its own would have found out when it imported SCons.
     SCons.Script._SConscript.launch_dir = os.getcwd()
+    SCons.Script.start_time = time.time()
     if not fast_path_off(os.environ):
         _asked()
         recorder.be_ready()
