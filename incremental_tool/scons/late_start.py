@@ -11,10 +11,12 @@ counts as unseen. Knows nothing of what is recorded afterwards.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import os
 import sys
+from types import CodeType
 from typing import TYPE_CHECKING, Optional
 
 import SCons.Script
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 _SITE_FILES = ("/usr/share/scons/site_scons/site_init.py", "~/.scons/site_scons/site_init.py")
 _STATEMENTS = frozenset({"EnsureSConsVersion", "EnsurePythonVersion", "SetOption"})
 """SCons's functions that a script may call before: they ask and print nothing."""
+
+_FUTURE = 0
+for _name in __future__.all_feature_names:
+    _FUTURE |= getattr(__future__, _name).compiler_flag
 
 _FUNCTIONS = frozenset({"int", "str", "bool", "len", "float"})
 _PATH_FUNCTIONS = frozenset({"join", "dirname", "basename", "normpath"})
@@ -65,7 +71,11 @@ def what_ran_before() -> Before:
         return before
     try:
         with open(path, "rb") as file:
-            tree = ast.parse(file.read())
+            text = file.read()
+        if not _is_text_of(text, frame.f_code):
+            before.unseen = f"{os.path.relpath(path)} (has changed)"
+            return before
+        tree = ast.parse(text)
         _Judge(before, _lines_in(frame.f_code.co_filename)).judge_body(tree.body, frame.f_lineno)
     except _Harmful as found:
         line = getattr(found.args[0], "lineno", 1)
@@ -73,6 +83,21 @@ def what_ran_before() -> Before:
     except (OSError, SyntaxError, ValueError) as error:
         before.unseen = f"{path}: {error}"
     return before
+
+
+def _is_text_of(text: bytes, code: CodeType) -> bool:
+    """Tell whether a script's text on disk is the one that is being run."""
+    present = compile(text, code.co_filename, "exec", code.co_flags & _FUTURE, dont_inherit=True)
+    return _same(present, code)
+
+
+def _same(one: CodeType, other: CodeType) -> bool:
+    if one.co_code != other.co_code or one.co_names != other.co_names:
+        return False
+    return len(one.co_consts) == len(other.co_consts) and all(
+        _same(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else repr(a) == repr(b)
+        for a, b in zip(one.co_consts, other.co_consts)
+    )
 
 
 def _script_frame() -> Optional[FrameType]:

@@ -8,6 +8,9 @@
   removes it first. Without it: it is rewritten.
 * `Scanner.Dir.skip_entry`: our state folder is no part of a folder that is a source. Without it:
   targets made from the project's top folder look changed.
+* `Node.FS.File.do_duplicate`: a hard link in a variant directory that is there already is not made
+  anew, which would move the change time of the source. Without it: such a source is read again by
+  each run, and snapshots that name it are stale after each run that reads the scripts.
 * `dblite._Dblite.sync`: signatures that are byte for byte those on disk are not written again, so
   that other command lines' snapshots, which depend on them, stay true. Without it: a run that
   reads the scripts makes the snapshots of other command lines stale.
@@ -26,6 +29,7 @@ import inspect
 import io
 import os
 import pickle
+import stat as stat_module
 from typing import Any, Callable
 
 import SCons.Action
@@ -35,7 +39,7 @@ import SCons.Node.FS
 import SCons.Scanner.Dir
 import SCons.SConsign
 
-from incremental_tool.scons import recorder
+from incremental_tool.scons import observations, recorder
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
 
@@ -139,6 +143,34 @@ def _keeps(node: Any) -> bool:
     return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
 
 
+def keep_duplicates() -> bool:
+    """Leave a hard link in a variant directory alone when it is the one that would be made."""
+
+    def make(original: Any) -> Any:
+        def do_duplicate(self: Any, src: Any) -> Any:
+            if not _is_duplicate(self, src):
+                return original(self, src)
+            self.linked = 1
+            self.clear()  # as the original leaves it
+            return None
+
+        return do_duplicate
+
+    return _wrap(SCons.Node.FS.File, "do_duplicate", ["self", "src"], make)
+
+
+def _is_duplicate(node: Any, src: Any) -> bool:
+    ways = SCons.Node.FS.Link_Funcs  # empty until SCons links for the first time, by default hard
+    if SCons.Node.print_duplicate or ways[:1] not in ([], [SCons.Node.FS._hardlink_func]):  # noqa: SLF001 - it has no other name
+        return False
+    try:
+        there, wanted = (observations.real_lstat(n.get_abspath()) for n in (node, src))
+    except OSError:
+        return False
+    same = (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino)
+    return same and stat_module.S_ISREG(there.st_mode)
+
+
 def keep_database() -> bool:
     """Leave SCons's database alone when it would be written as it is."""
 
@@ -217,5 +249,6 @@ def apply() -> None:
     watch_commands()
     commit_at_end()
     keep_outputs()
+    keep_duplicates()
     keep_database()
     hide_state()

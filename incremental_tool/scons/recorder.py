@@ -34,7 +34,7 @@ from incremental_tool.engine.settings import settings_for
 from incremental_tool.model.answer import NEUTRAL
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.snapshot import BUILDING, STDERR, Said, Snapshot
-from incremental_tool.model.switch import fast_path_off, is_on
+from incremental_tool.model.switch import fast_path_off, is_on, switched_off
 from incremental_tool.scons import (
     action_notes,
     audit_observer,
@@ -83,7 +83,7 @@ class Recorder:
         self._observed.options |= before.options
         if before.unseen:
             self.give_up("fresh.skip.late", before.unseen)
-        self._begun_ns = int(SCons.Script.start_time * 1e9)
+        self._begun_ns = _clock_of_the_disk()
         self._output = output_observer.observe(self._observed, self._to_the_end, reading=reading)
         node_observer.observe(self._observed, self._to_the_end)
         file_observer.observe(self._observed, self._to_the_end)
@@ -283,6 +283,13 @@ class Recorder:
         return said
 
 
+def _clock_of_the_disk() -> int:
+    """Return the file system's time, or less."""
+    state = os.environ.get("INCREMENTAL_DIR") or ".incremental"
+    with BUSY:
+        return RealDisk(os.fsencode(os.path.abspath(os.path.expanduser(state)))).now_ns()
+
+
 # --- the one recording of this process ----------------------------------------
 
 _recorder: Optional[Recorder] = None
@@ -296,6 +303,10 @@ def be_ready() -> None:
 
 def begin() -> None:
     """Begin to record, unless this run is not to be kept or it is too late to see all."""
+    if not switched_off(os.environ):
+        from incremental_tool.scons import patches
+
+        patches.keep_duplicates()  # scripts may be linked before they set the tool up
     _start(late_start.what_ran_before)
     if _recorder is not None:
         _recorder.wanted = True

@@ -18,10 +18,8 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-import time
 from typing import TYPE_CHECKING, Optional
 
-from incremental_tool.base.filesystem import TICK_LIMIT_NS
 from incremental_tool.model.environment_value import VOLATILE, digest_of_value, digests_of_all
 from incremental_tool.model.folder_view import STATE, digest_of_view
 from incremental_tool.model.snapshot import AMONG, COLUMNS, ENTRIES, Marks, Snapshot, View, identity
@@ -85,7 +83,6 @@ class Writer:
 
     def fill(self, snapshot: Snapshot, disk: RealDisk) -> None:
         """Fill in files, folders and what is absent. Raises Moved or Written."""
-        self._begun_ns += _ahead(disk) - TICK_LIMIT_NS
         self._collect()
         now = {path: self._observed.look(path) for path in self._full}
         statuses = [*now.values(), *map(self._observed.look, self._folders(now))]
@@ -323,15 +320,6 @@ class Writer:
         if digest != seen:
             raise Moved(f"{folder} ({os.fsdecode(pattern)})" if pattern else folder)
         return digest
-
-
-def _ahead(disk: RealDisk) -> int:
-    """Return by how much the file system's clock is ahead of the computer's, or less, in ns.
-
-    SCons took the moment of its start from the computer's, files have times of the other.
-    """
-    # Never more than it is; the largest of a few, for the process may be held up in between.
-    return max(disk.now_ns() - time.time_ns() for _ in range(3))
 
 
 def fill_environment(snapshot: Snapshot, observed: Observations, always: Iterable[bytes]) -> None:
