@@ -51,9 +51,9 @@ def _answer_without_scons() -> None:
 
 def _observe() -> None:
     """Note what the scripts read, should one of them set the tool up."""
-    from incremental_tool.model.switch import fast_path_off
+    from incremental_tool.model.switch import switched_off
 
-    if os.name == "posix" and not fast_path_off(os.environ):
+    if os.name == "posix" and not switched_off(os.environ):
         from incremental_tool.scons import recorder
 
         recorder.be_ready()

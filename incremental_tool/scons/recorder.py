@@ -298,18 +298,24 @@ _over = False
 
 def be_ready() -> None:
     """Observe from before SCons does anything, in case that a script sets the tool up."""
+    _keep_duplicates()
     _start(late_start.Before)
 
 
 def begin() -> None:
     """Begin to record, unless this run is not to be kept or it is too late to see all."""
-    if not switched_off(os.environ):
-        from incremental_tool.scons import patches
-
-        patches.keep_duplicates()  # scripts may be linked before they set the tool up
+    _keep_duplicates()
     _start(late_start.what_ran_before)
     if _recorder is not None:
         _recorder.wanted = True
+
+
+def _keep_duplicates() -> None:
+    """Patch SCons early: scripts may be linked before one of them sets the tool up."""
+    if not switched_off(os.environ):
+        from incremental_tool.scons import patches
+
+        patches.keep_duplicates()
 
 
 def _start(judge: Callable[[], late_start.Before]) -> None:
