@@ -38,6 +38,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastPathServer]
     started.close()
 
 
+class PlainSConsFailed(Exception):  # noqa: N818 - it names an outcome
+    """SCons cannot build this by itself: its database and a variant folder do not fit together."""
+
+
 class History:
     """One seed's project, and how often the fast path said what."""
 
@@ -77,7 +81,9 @@ class History:
         ] += 1
         for turn in range(2):  # the first may have had something to do that shows in the second
             status, printed = self.run(*self._harmless_options())
-            assert status == 0, printed
+            if status:
+                assert self.run(INCREMENTAL="0")[0], f"plain SCons does not fail\n{printed}"
+                raise PlainSConsFailed
             asked, told = self.run(asking=True)
             if asked == 0:
                 self.verdicts[f"fresh after {turn + 1}"] += 1
@@ -93,6 +99,8 @@ class History:
     def _compare_texts(self, told: str) -> None:
         status, printed = self.run(INCREMENTAL_FAST="0")
         assert (status, "fresh\n" + printed) == (0, told)
+        if self.project.model.variant.endswith('"build"'):
+            return  # SCons makes hard links anew in each run, which shows in the change time
         # That run may have written SCons's database anew, which is no change of what it says.
         asked, told = self.run(asking=True)
         assert asked == 0, f"stale after a run that did nothing: {told}"
@@ -161,6 +169,8 @@ def run_seed(seed: int, folder: Path, server: FastPathServer) -> Counter[str]:
     try:
         for number in range(STEPS + 1):
             history.step(number)
+    except PlainSConsFailed:
+        history.verdicts["plain SCons failed"] += 1
     except AssertionError as error:
         told = "\n".join(history.log)
         raise AssertionError(f"seed {seed}: {error}\n{told}") from error
