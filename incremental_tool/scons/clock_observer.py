@@ -189,17 +189,15 @@ class Classes:
             self._classes = []
 
 
-def observe(observed: Observations, replacements: Replacements) -> Classes:
+def observe(observed: Observations, replacements: Replacements, classes: Classes) -> None:
     """Replace the functions, until `replacements` are restored; the classes have their own end."""
     watch = _Watch(observed)
-    classes = Classes()
     observed.on_names[frozenset(_READERS)] = lambda: classes.observe(watch)
     observed.on_names[_CHANCE] = lambda: _observe_chance(watch, replacements)
     for name in _CLOCK:
         replacements.replace(time, name, _clock(watch, name))
     replacements.replace(os, "urandom", _random(watch, "os.urandom"))
     replacements.replace(os, "getrandom", _random(watch, "os.getrandom"))
-    return classes
 
 
 def _observe_chance(watch: _Watch, replacements: Replacements) -> None:

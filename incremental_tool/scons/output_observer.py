@@ -122,12 +122,11 @@ class Output:
         self.when = READING
 
 
-def observe(observed: Observations, replacements: Replacements, *, reading: bool) -> Output:
+def observe(output: Output, replacements: Replacements, *, reading: bool) -> None:
     """Keep what is printed, until `replacements` are restored.
 
     `reading` tells that SCons has said that it reads scripts.
     """
-    output = Output(observed)
     if reading:
         output.begin_reading()
     replacements.replace(sys, "stdout", lambda stream: Tee(stream, STDOUT, output))
@@ -156,4 +155,3 @@ def observe(observed: Observations, replacements: Replacements, *, reading: bool
         return show
 
     replacements.replace(SCons.Util.DisplayEngine, "__call__", make)
-    return output

@@ -70,7 +70,7 @@ class NotRecorded(Exception):  # noqa: N818 - it names an outcome
 class Recorder:
     """One run's recording."""
 
-    def __init__(self, before: late_start.Before, *, reading: bool) -> None:
+    def __init__(self, before: late_start.Before) -> None:
         self._while_reading = Replacements()
         self._to_the_end = Replacements()
         self._observed = Observations(environment_observer.values())
@@ -84,14 +84,19 @@ class Recorder:
         if before.unseen:
             self.give_up("fresh.skip.late", before.unseen)
         self._begun_ns = _clock_of_the_disk()
-        self._output = output_observer.observe(self._observed, self._to_the_end, reading=reading)
+        self._output = output_observer.Output(self._observed)
+        self._actions = action_notes.ActionNotes(self._observed)
+        self._classes = clock_observer.Classes()
+
+    def observe(self, *, reading: bool) -> None:
+        """Begin to observe; `reading` if SCons has begun to read scripts."""
+        output_observer.observe(self._output, self._to_the_end, reading=reading)
         node_observer.observe(self._observed, self._to_the_end)
         file_observer.observe(self._observed, self._to_the_end)
-        self._actions = action_notes.ActionNotes(self._observed)
         self._actions.observe(self._to_the_end)
         self._observe_run()
         node_observer.observe_scripts(self._observed, self._while_reading)
-        self._classes = clock_observer.observe(self._observed, self._to_the_end)
+        clock_observer.observe(self._observed, self._to_the_end, self._classes)
         process_observer.observe(self._observed, self._to_the_end)
         environment_observer.observe(self._observed)
         option_observer.observe(self._observed)
@@ -312,10 +317,22 @@ def begin() -> None:
 
 def _keep_duplicates() -> None:
     """Patch SCons early: scripts may be linked before one of them sets the tool up."""
-    if not switched_off(os.environ):
+    if switched_off(os.environ):
+        return
+    try:
         from incremental_tool.scons import patches
 
         patches.keep_duplicates()
+    except Exception as error:
+        _tell("fresh.skip.unsupported", f"{type(error).__name__}: {error}")
+
+
+def _asks_for_no_build() -> bool:
+    """Tell whether the command line, if it has been read, asks for more or less than a build."""
+    if not fast_path.ASKED:
+        return False
+    answer = fast_path.ASKED[-1].answer
+    return answer is None or any(answer.line.neutral.get(n) for n in ("question", "no_exec"))
 
 
 def _start(judge: Callable[[], late_start.Before]) -> None:
@@ -326,10 +343,11 @@ def _start(judge: Callable[[], late_start.Before]) -> None:
         _over = True
         return
     try:
-        if fast_path.ASKED and fast_path.ASKED[-1].answer is None:
-            _over = True  # the command line asks for more than an answer
+        if _asks_for_no_build():
+            _over = True
             return
-        _recorder = Recorder(judge(), reading=bool(SCons.Script.sconscript_reading))
+        _recorder = Recorder(judge())
+        _recorder.observe(reading=bool(SCons.Script.sconscript_reading))
     except Exception as error:
         _over = True
         if _recorder is not None:
