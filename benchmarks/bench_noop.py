@@ -59,8 +59,7 @@ _SCRIPTS = {"scons": "SCons.Script.Main", "iscons": "incremental_tool.launcher"}
 class Trees(NamedTuple):
     """The trees of one size, built, and the folder of the scripts."""
 
-    plain: Way
-    fast: Way
+    slow: list[Way]
     ninja: str
     tool: str
     empty: str
@@ -93,8 +92,8 @@ def _run(argv: Sequence[str], folder: str, environment: dict[str, str]) -> None:
     subprocess.run(argv, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
-def _make_trees(folder: str, count: int, jobs: int) -> Trees:
-    plain, fast = make_ways(("plain", "fast"), folder, count, flags=("-O2",), stand_in=True)
+def _make_trees(folder: str, count: int, jobs: int, slow_ways: Sequence[str]) -> Trees:
+    slow = make_ways(slow_ways, folder, count, flags=("-O2",), stand_in=True)
     ninja, tool, empty = (os.path.join(folder, name) for name in ("ninja", "tool", "empty"))
     for tree in (ninja, tool):
         generate(count, tree, flags=("-O2",), stand_in=True)
@@ -106,14 +105,12 @@ def _make_trees(folder: str, count: int, jobs: int) -> Trees:
     os.mkdir(empty)
     with open(os.path.join(empty, "SConstruct"), "w", encoding="utf-8"):
         pass
-    trees = Trees(plain, fast, ninja, tool, empty, _make_scripts(folder), clean_environment())
-    for way in (plain, fast):
+    trees = Trees(slow, ninja, tool, empty, _make_scripts(folder), clean_environment())
+    for way in slow:
         way.run(jobs)
         way.run(jobs)  # the databases take note of the times
     _run(["ninja", "-j", str(jobs)], ninja, trees.environment)
-    for _ in range(2):  # what a build does not settle, a full run after it does
-        shutil.rmtree(trees.fresh, ignore_errors=True)
-        _run([trees.script("scons"), f"-j{jobs}"], tool, trees.environment)
+    _run([trees.script("scons"), f"-j{jobs}"], tool, trees.environment)
     return trees
 
 
@@ -137,7 +134,7 @@ def _lanes(trees: Trees, jobs: int) -> dict[str, Lane]:
     lanes = [
         Lane(way.name, way.argv(jobs), way.folder, way.environment, None,
              _expecting(way.name, up_to_date))
-        for way in (trees.plain, trees.fast)
+        for way in trees.slow
     ]  # fmt: skip
     lanes += [
         Lane("ninja", ninja, trees.ninja, trees.environment, None,
@@ -215,11 +212,13 @@ def _measure_recording(
 
 
 def _measure_size(report: Report, folder: str, count: int, chosen: argparse.Namespace) -> None:
-    trees = _make_trees(folder, count, chosen.jobs)
+    slow_ways = ("plain", "fast") if count <= chosen.slow_up_to else ()
+    trees = _make_trees(folder, count, chosen.jobs, slow_ways)
     snapshot_mb = _size_of_snapshot(trees)
     lanes = _lanes(trees, chosen.jobs)
-    turns = chosen.rounds if count <= TARGET_SIZE else 1
-    report.section(f"No-op, {count} files, side by side", compare(list(lanes.values()), turns))
+    if slow_ways:
+        rows = compare(list(lanes.values()), chosen.rounds)
+        report.section(f"No-op, {count} files, side by side", rows)
     quick = [lanes[name] for name in ("ninja", "iscons", "scons + tool", "empty SConstruct")]
     rows = compare(quick, chosen.quick_rounds)
     report.section(f"No-op, {count} files, the quick ways", rows)
@@ -242,6 +241,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--recording-up-to", type=int, default=3000, metavar="N",
         help="measure what recording costs up to this size (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--slow-up-to",
+        type=int,
+        default=TARGET_SIZE,
+        metavar="N",
+        help="measure plain SCons up to this size (%(default)s)",
+    )
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--json", help="file to write everything to")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folders")
