@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import pytest
 import SCons.Script
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from SCons.Script import SConsOptions
 
 from incremental_tool.model.answer import NEUTRAL, Answer, CommandLine, answer_for, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOP = "/p"
 FILES = {"/p/SConstruct", "/p/other.py", "/p/sub/deep/x.c", "/q/sconstruct", "/rep/SConstruct"}
@@ -150,28 +153,21 @@ def test_the_state_lies_in_the_top_folder() -> None:
     assert ask().folder == b"/p/.incremental/fresh"
 
 
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [
-        (["SConstruct", "Sconstruct", "sconstruct", "SConstruct.py"], "SConstruct"),
-        (["Sconstruct", "sconstruct", "SConstruct.py"], "Sconstruct"),
-        (["sconstruct", "SConstruct.py", "Sconstruct.py"], "sconstruct"),
-        (["SConstruct.py", "Sconstruct.py", "sconstruct.py"], "SConstruct.py"),
-        (["sconstruct.py"], "sconstruct.py"),
-    ],
-)
-def test_the_script_is_the_one_that_scons_would_take(names: list[str], found: str) -> None:
-    """Of several names SCons takes the first of its list."""
-    assert ask(files={f"/p/{name}" for name in names}).scripts == [found]
-    assert found in SCons.Script.Main.KNOWN_SCONSTRUCT_NAMES
+SCRIPTS = ["SConstruct", "Sconstruct", "sconstruct"]
+SCRIPTS += [name + ".py" for name in SCRIPTS]
 
 
-def test_the_names_of_scripts_are_those_that_scons_knows() -> None:
-    """No name is missing, and the order is SCons's."""
-    names = SCons.Script.Main.KNOWN_SCONSTRUCT_NAMES
-    taken = [ask(files={f"/p/{name}" for name in names[at:]}).scripts for at in range(len(names))]
+def test_the_script_is_the_one_that_scons_would_take(tmp_path: Path) -> None:
+    """Of several names SCons takes the first of its list; taken away, the next."""
+    for name in SCRIPTS:
+        (tmp_path / name).write_text("")
+    for name in SCRIPTS:
+        chosen = SCons.Script.Main._SConstruct_exists(str(tmp_path), [], [])
+        found = answer_for([], {}, str(tmp_path), PATH, os.path.isfile)
 
-    assert taken == [[name] for name in names]
+        assert isinstance(found, Answer)
+        assert found.scripts == [os.path.basename(chosen)] == [name]
+        (tmp_path / name).unlink()
 
 
 def test_a_script_in_a_repository_is_found() -> None:
@@ -304,7 +300,7 @@ def test_no_option_of_scons_is_taken_for_the_projects_own() -> None:
 
 
 def test_the_top_folder_is_found_as_scons_finds_it(
-    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """-C chains and climbing end in the folder that SCons's own steps end in."""
     top = os.path.realpath(tmp_path)
