@@ -183,7 +183,9 @@ def keep_database() -> bool:
 
         return sync
 
-    return _wrap(SCons.dblite._Dblite, "sync", ["self"], make)  # noqa: SLF001 - dbm's open makes it
+    # What dbm's open makes has had two names.
+    database = getattr(SCons.dblite, "_Dblite", None) or SCons.dblite.dblite
+    return _wrap(database, "sync", ["self"], make)
 
 
 def _is_on_disk(database: Any) -> bool:
