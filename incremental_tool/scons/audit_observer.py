@@ -4,6 +4,10 @@ An audit hook can never be removed, so there is one for the process; it passes
 events to the observations of the run that is being recorded, if any. Processes
 and sockets are events, too: `process_observer` has the rule for the first.
 
+Each event costs half a microsecond once there is a hook, and `id()` is one. SCons
+calls it some fifty times for each file, as a key or a hash: the two modules that
+do get an `id` that serves them as well and is no event.
+
 Not observed, because they are no questions of the scripts:
 
 * what Python's import system opens for itself (the modules themselves are noted);
@@ -21,6 +25,9 @@ import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+import SCons.Node.FS
+import SCons.Scanner
+
 from incremental_tool.model.folder_view import STATE
 from incremental_tool.model.snapshot import ENTRIES, GLOB, NAMES
 from incremental_tool.scons import call_site, file_observer
@@ -28,6 +35,8 @@ from incremental_tool.scons.observations import BUSY, Observations
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from incremental_tool.scons.replacement import Replacements
 
 _FS = os.path.join(call_site.SCONS_FOLDER, "Node", "FS.py")
 _DATABASES = tuple(
@@ -176,8 +185,7 @@ def _import(observed: Observations, arguments: Any) -> None:
 
 
 def _exec(observed: Observations, arguments: Any) -> None:
-    if isinstance(arguments[0], CodeType):
-        _about_to_run(observed, arguments[0])
+    _about_to_run(observed, arguments[0])
 
 
 def _about_to_run(observed: Observations, code: CodeType) -> None:
@@ -254,8 +262,8 @@ def _hook(
 ) -> None:
     # Called for every event of the process: most are none of ours.
     handler = find(event)
-    if handler is None:
-        return
+    if handler is None or (handler is _exec and arguments[0].co_filename == "<string>"):
+        return  # SCons evaluates much text of its own
     observed = _current
     if observed is None or BUSY.depth:
         return
@@ -268,8 +276,10 @@ def _hook(
         BUSY.depth -= 1
 
 
-def observe(observed: Observations) -> None:
+def observe(observed: Observations, replacements: Replacements) -> None:
     """Pass events to these observations from now on."""
+    for module in (SCons.Node.FS, SCons.Scanner):
+        replacements.add(module, "id", object.__hash__)
     global _current, _installed  # noqa: PLW0603 - there is one hook in a process, for good
     if not _installed:
         sys.addaudithook(_hook)

@@ -83,6 +83,8 @@ class Observations:
         self.nodes: dict[str, Optional[os.stat_result]] = {}
         self.nodes_while_reading = -1
         """How many of `nodes` were looked at before building began; -1 while reading."""
+        self.opened: set[str] = set()
+        """Those of `nodes` that were opened: all of their status counts."""
         self.asked: dict[str, Optional[os.stat_result]] = {}
         self.kinds: dict[str, int] = {}
         self.links: dict[str, Optional[str]] = {}
@@ -134,6 +136,9 @@ class Observations:
     def note_opened(self, path: str) -> None:
         """Note that a file is about to be opened for reading."""
         if path in self.asked:
+            return
+        if self.nodes.get(path) is not None:
+            self.opened.add(path)  # SCons has taken its status, which is the one that counts
             return
         status = self.look(path)
         if status is not None and stat_module.S_ISDIR(status.st_mode):

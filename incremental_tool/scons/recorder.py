@@ -100,7 +100,7 @@ class Recorder:
         process_observer.observe(self._observed, self._to_the_end)
         environment_observer.observe(self._observed)
         option_observer.observe(self._observed)
-        audit_observer.observe(self._observed)
+        audit_observer.observe(self._observed, self._to_the_end)
 
     # --- the course of the run ------------------------------------------------
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+_NOTHING = object()
+
 
 class Replacements:
     """What has been replaced, in order."""
@@ -36,9 +38,19 @@ class Replacements:
         self._done.append((owner, name, original, replacement))
         return True
 
+    def add(self, owner: Any, name: str, value: Any) -> None:
+        """Give `owner` a name that it has not got."""
+        if name not in vars(owner):
+            setattr(owner, name, value)
+            self._done.append((owner, name, _NOTHING, value))
+
     def restore(self) -> None:
         """Put back what was there, the newest replacement first."""
         while self._done:
             owner, name, original, replacement = self._done.pop()
-            if vars(owner).get(name) is replacement:
+            if vars(owner).get(name) is not replacement:
+                continue
+            if original is _NOTHING:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, original)

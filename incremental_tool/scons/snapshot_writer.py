@@ -110,10 +110,11 @@ class Writer:
                 self._free.add(path)
         full = self._full
         reading = observed.nodes_while_reading
+        whole = graph.files | observed.opened
         for number, (path, status) in enumerate(observed.nodes.items()):
             if kind_of(status) == FOLDER:
                 self._kinds.setdefault(path, FOLDER)
-            elif number >= reading or path in graph.files or observed.configured:
+            elif number >= reading or path in whole or observed.configured:
                 full[path] = status
             else:
                 self._kinds.setdefault(path, kind_of(status))
@@ -269,7 +270,8 @@ class Writer:
             among = {name for name in among if not name.startswith(STATE)}
             if among:
                 pattern = b"\0".join(sorted(among))
-                recorded.append(View(AMONG, pattern, digest_of_view(AMONG, pattern, entries)))
+                there = [(name, b"") for name in among & names]
+                recorded.append(View(AMONG, pattern, digest_of_view(AMONG, pattern, there)))
             if recorded:
                 snapshot.folders.add(self._name(folder), status)
                 snapshot.views.append(recorded)

@@ -44,7 +44,7 @@ def observing() -> Iterator[Observations]:
     clock_observer.observe(observations, replacements, classes)
     process_observer.observe(observations, replacements)
     environment_observer.observe(observations)
-    audit_observer.observe(observations)
+    audit_observer.observe(observations, replacements)
     try:
         yield observations
     finally:
