@@ -226,7 +226,7 @@ class Recorder:
             # While one action runs, what others have evaluated cannot be seen to read the clock.
             observed.refuse("fresh.refuse.clock", "datetime, perhaps")
         graph = graph_walk.walk(self._tops or (), self._executed)
-        if SCons.Script.Main.ProgressObject is not None:
+        if SCons.Script.Main.ProgressObject:  # SCons 4.5 has a false object where 4.11 has None
             observed.refuse("fresh.refuse.hook", "Progress()")
         kept.processes = process_judgement.judge(observed)
         kept.refusals = [
