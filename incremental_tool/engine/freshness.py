@@ -19,7 +19,6 @@ who print them. The disk is an argument. Knows nothing of how snapshots are made
 from __future__ import annotations
 
 import os
-import posix
 import sys
 from _operator import attrgetter, ne  # `operator` is a file around this
 from itertools import compress, count, islice
@@ -92,9 +91,9 @@ class Stale:
 class RealLook:
     """The disk and the programs of this computer."""
 
-    stat = staticmethod(posix.stat)
-    access = staticmethod(posix.access)
-    readlink = staticmethod(posix.readlink)
+    stat = staticmethod(os.stat)
+    access = staticmethod(os.access)
+    readlink = staticmethod(os.readlink)
 
     @staticmethod
     def entries(path: bytes) -> list[tuple[bytes, bytes]]:
