@@ -119,7 +119,7 @@ class ActionNotes:
     ) -> None:
         """Fill in the actions that make `nodes`, which are in the order of building."""
         top = answer.top + "/"
-        places = {path: index for index, path in enumerate(snapshot.files.paths)}
+        places = _Places(snapshot.files.paths, top)
         before = _before(answer, observed)
         seen: set[Any] = set()
         for node in nodes:
@@ -128,11 +128,13 @@ class ActionNotes:
             targets = [node, *(p for p in getattr(node, "target_peers", None) or () if p != node)]
             seen.update(targets)
             names = [_name(target, top) for target in targets]
-            outputs = [places[name] for name in names if name in places]
+            outputs = [place for place in map(places.of, targets) if place is not None]
             flags = _flags(targets)
-            sources = _places(node.sources, places, top, flags)
+            sources = [places.of(source) for source in node.sources]
             implicit = [*(node.depends or ()), *(node.implicit or ()), *(node.prerequisites or ())]
-            others = _places(implicit, places, top, flags)
+            others = [places.of(other) for other in implicit]
+            if None in sources or None in others:
+                flags.add(b"other-inputs")
             first = next((target for target in targets if target in self._kinds), None)
             if first is not None:
                 kind = self._kinds[first]
@@ -142,7 +144,10 @@ class ActionNotes:
                 kind, command, shown = before.get(tuple(names), (b"command", b"", b""))
             if not command and kind != b"function":
                 flags.add(b"unknown")
-            action = Action(kind, command, shown, sorted(flags), outputs, sources, others)
+            inputs = [
+                [place for place in found if place is not None] for found in (sources, others)
+            ]
+            action = Action(kind, command, shown, sorted(flags), outputs, *inputs)
             snapshot.actions.append(action)
 
 
@@ -183,21 +188,30 @@ def _name(node: Any, top: str) -> bytes:
     return os.fsencode(path.removeprefix(top))
 
 
-def _places(
-    nodes: Iterable[Any], places: dict[bytes, int], top: str, flags: set[bytes]
-) -> list[int]:
-    found = []
-    for node in nodes:
-        place: Optional[int] = None
-        if isinstance(node, _File):
-            place = places.get(_name(node, top))
-            if place is None:
-                place = places.get(_name(node.rfile(), top))
-        if place is None:
-            flags.add(b"other-inputs")
-        else:
-            found.append(place)
-    return found
+class _Places:
+    """Where the files of nodes stand in a snapshot."""
+
+    def __init__(self, paths: list[bytes], top: str) -> None:
+        self._top = top
+        self._by_path = {path: index for index, path in enumerate(paths)}
+        self._by_node: dict[Any, Optional[int]] = {}
+
+    def of(self, node: Any) -> Optional[int]:
+        """Return a node's place; None for one that is no file, or none of the snapshot's."""
+        try:
+            return self._by_node[node]
+        except KeyError:
+            place = None
+            if isinstance(node, _File):
+                place = self._by_path.get(_name(node, self._top))
+                if place is None:
+                    place = self._by_path.get(_name(node.rfile(), self._top))
+            self._by_node[node] = place
+            return place
+
+
+def _known(places: list[Optional[int]]) -> list[int]:
+    return [place for place in places if place is not None]
 
 
 def _flags(targets: list[Any]) -> set[bytes]:

@@ -113,7 +113,9 @@ def walk(tops: Sequence[Any], executed: Sequence[Executed]) -> Graph:
     return graph
 
 
-def _children(node: Any) -> list[Any]:
+def _children(node: Any) -> Sequence[Any]:
+    if not (node.sources or node.depends or node.implicit or node.prerequisites):
+        return ()
     found = [*node.sources, *(node.depends or ()), *(node.implicit or ())]
     if node.ignore_set:
         found = [child for child in found if child not in node.ignore_set]
@@ -135,8 +137,11 @@ def _after_children(tops: Sequence[Any]) -> Iterator[Any]:
             for child in children:
                 if child not in seen:
                     seen.add(child)
-                    waiting.append((child, iter(_children(child))))
-                    break
+                    below = _children(child)
+                    if below:
+                        waiting.append((child, iter(below)))
+                        break
+                    yield child
             else:
                 waiting.pop()
                 yield node
@@ -154,7 +159,8 @@ def _take_in(graph: Graph, node: Any) -> None:
     elif isinstance(node, _FS.Base):
         path = node.get_abspath()
         graph.files.add(path)
-        if node.is_derived():
+        built = node.has_builder()
+        if built or node.side_effect:
             graph.made.add(path)
             graph.nodes.append(node)
         for side_effect in node.side_effects:
@@ -162,7 +168,7 @@ def _take_in(graph: Graph, node: Any) -> None:
         if node.linked:
             graph.duplicates.add(path)
             graph.linked.add(node.srcnode().rfile().get_abspath())
-        if executed and node.has_builder():
+        if executed and built:
             graph.built[path] = node.stat()
             if graph.built[path] is None:
                 graph.refusals.append(("fresh.refuse.not-up-to-date", f"{node} (is not there)"))
