@@ -6,10 +6,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from incremental_tool.base.errors import UserError
+from incremental_tool.base.errors import CorruptRecord, UserError
 from incremental_tool.engine.multi_level_cache import MultiLevelCache
 from incremental_tool.model.reason import REASONS, Reason
-from incremental_tool.store import last_answer
+from incremental_tool.store import last_answer, snapshot
 from incremental_tool.store.zir_cache import compare
 
 if TYPE_CHECKING:
@@ -84,13 +84,16 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _explain_run(state: str) -> int:
     answered = last_answer.read(state, last_answer.ANSWERED)
-    if answered is None:
+    recorded = last_answer.read(state, last_answer.RECORDED)
+    if answered is None and recorded is None:
         print("No run has been asked about here: the fast path is off, or the tool is new here.")
         return 1
-    print(f"{_run(answered)} {_answered(answered)}")
-    recorded = last_answer.read(state, last_answer.RECORDED)
-    if recorded is not None and recorded.when_ns >= answered.when_ns:
-        print(_recorded(recorded))
+    if answered is not None:
+        print(f"{_run(answered)} {_answered(answered)}")
+    if recorded is not None and (answered is None or recorded.when_ns >= answered.when_ns):
+        if answered is None:
+            print(f"{_run(recorded)} SCons read its scripts: nothing had been recorded before.")
+        print(_recorded(recorded, state))
     return 0
 
 
@@ -105,10 +108,20 @@ def _answered(answered: LastAnswer) -> str:
     return f"SCons read its scripts: {_sentence(answered)} [{answered.reason}]"
 
 
-def _recorded(recorded: LastAnswer) -> str:
-    if recorded.reason == last_answer.KEPT:
-        return "  recorded: the next run with these arguments can be answered without SCons."
-    return f"  not so the next run, either: {_sentence(recorded)} [{recorded.reason}]"
+def _recorded(recorded: LastAnswer, state: str) -> str:
+    if recorded.reason != last_answer.KEPT:
+        return f"  nor is its build recorded: {_sentence(recorded)} [{recorded.reason}]"
+    try:
+        kept = snapshot.load(os.fsencode(os.path.join(state, "fresh")), recorded.key)
+    except (CorruptRecord, OSError):
+        kept = None
+    if kept is None:
+        return "  its build was recorded, and the record is gone or damaged since."
+    if kept.refusals:
+        reason, detail = kept.refusals[0]
+        sentence = Reason(reason, detail).sentence if reason in REASONS else reason
+        return f"  nor can the next run be answered without SCons: {sentence} [{reason}]"
+    return "  recorded: the next run with these arguments can be answered without SCons."
 
 
 def _sentence(answered: LastAnswer) -> str:
