@@ -10,7 +10,8 @@ order of the machine (a snapshot is never used on another)::
     seal       xxh3-64   of the actions
     seal       xxh3-64   of the 40 bytes above
     front      a size (u64) for each section, then the sections behind one another
-    actions
+    actions    size (u64) of the numbers; u32 numbers: for each action, three times a
+               count and as many files; a list of four texts for each, through zlib
 
 A section is a *list* of byte strings (u32 count, then each u32 length, then the
 strings), *paths* (joined by NUL, which no path can hold), or *rows* (six 64-bit
@@ -101,6 +102,8 @@ KEPT = 16
 _HEAD_SIZE = 48
 _SIZE_LIMIT = 1 << 31
 """Bytes in a front or an actions section at most: a hundred times what 100,000 files need."""
+_TEXT_LIMIT = 1 << 28
+"""Bytes of the actions' texts at most: 10,000 commands of 10 kB, and more than twice that."""
 _SECTIONS = 14
 """Ten for single fields, the paths of files and of folders, the rows of files and of folders."""
 
@@ -340,8 +343,25 @@ def _pack_actions(actions: Sequence[Action]) -> bytes:
         for files in (action.outputs, action.sources, action.implicit):
             numbers.append(len(files))
             numbers += files
-    packed = _integers("I", numbers)
-    return _integers("Q", [len(packed)]) + packed + _list(texts)
+    from zlib import compress
+
+    packed, listed = _integers("I", numbers), _list(texts)
+    if len(listed) >= _TEXT_LIMIT:
+        raise ValueError("the snapshot's texts are larger than they may be")
+    return _integers("Q", [len(packed)]) + packed + compress(listed, 1)
+
+
+def _inflate(content: bytes) -> bytes:
+    import zlib
+
+    inflater = zlib.decompressobj()
+    try:
+        whole = inflater.decompress(content, _TEXT_LIMIT)
+    except zlib.error as error:
+        raise ValueError(error) from None
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("texts")
+    return whole
 
 
 def _unpack_actions(section: bytes) -> list[Action]:
@@ -349,7 +369,7 @@ def _unpack_actions(section: bytes) -> list[Action]:
     if size > len(section) - 8:
         raise ValueError("numbers")
     numbers = memoryview(section)[8 : 8 + size].cast("I").tolist()
-    texts = iter(_strings(section[8 + size :]))
+    texts = iter(_strings(_inflate(section[8 + size :])))
     actions, position = [], 0
     for kind, command, shown, flags in zip(texts, texts, texts, texts):
         files = []

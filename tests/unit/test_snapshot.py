@@ -263,6 +263,20 @@ def test_a_rightly_sealed_file_of_anything_is_refused_or_loaded(folder: bytes) -
     assert refused > 600
 
 
+def test_texts_that_swell_are_refused(folder: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file that would unpack to more than there can be ends in CorruptRecord."""
+    snapshot = full()
+    snapshot.actions[0].command = bytes(100_000)
+    save(folder, KEY, snapshot)
+    assert len(read(folder)) < 10_000
+    monkeypatch.setattr(store, "_TEXT_LIMIT", 50_000)
+
+    with pytest.raises(CorruptRecord):
+        load_actions(folder, KEY)
+    with pytest.raises(ValueError, match="larger"):
+        save(folder, KEY, snapshot)
+
+
 def test_an_empty_front_is_refused(folder: bytes) -> None:
     """A file of right seals over nothing is no snapshot."""
     save(folder, KEY, full())
