@@ -9,9 +9,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import pytest
+from made_up_compiler import Machine
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.filesystem import TICK_LIMIT_NS
+from incremental_tool.engine import toolchain
 from incremental_tool.store.file_hash_cache import FileHashCache
 
 if TYPE_CHECKING:
@@ -202,3 +204,11 @@ def reports() -> list[Reason]:
 def hashed(disk: FakeDisk, tmp_path: Path, reports: list[Reason]) -> HashedProject:
     """Return a project without files."""
     return HashedProject(disk, tmp_path, reports)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, reports: list[Reason], monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Return a machine with one compiler."""
+    machine = Machine(tmp_path, reports)
+    monkeypatch.setattr(toolchain, "probe_driver", machine.probe)
+    return machine
