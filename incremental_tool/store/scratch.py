@@ -31,10 +31,12 @@ class Scratch:
     def __init__(self, folder: bytes, report: Report) -> None:
         self._folder = folder
         self._report = report
+        self._given = False
 
     @property
     def folder(self) -> bytes:
         """The folder to write to, made if need be; another one where it cannot be."""
+        self._given = True
         if os.access(self._folder, os.W_OK):
             return self._folder
         try:
@@ -53,8 +55,8 @@ class Scratch:
         return os.path.join(self.folder, mine)
 
     def intact(self) -> bool:
-        """Tell whether the folder is there and can be written."""
-        return os.access(self._folder, os.W_OK)
+        """Tell whether the folder, if anybody was given it, is there and can be written."""
+        return not self._given or os.access(self._folder, os.W_OK)
 
     def sweep(self) -> None:
         """Remove what killed builds left behind; failure is no matter."""
