@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import pytest
+from command_bench import Bench
 from made_up_compiler import Machine
 
 from incremental_tool.base.digest import digest_of
@@ -17,6 +18,7 @@ from incremental_tool.engine import toolchain
 from incremental_tool.store.file_hash_cache import FileHashCache
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from incremental_tool.model.reason import Reason
@@ -212,3 +214,13 @@ def machine(tmp_path: Path, reports: list[Reason], monkeypatch: pytest.MonkeyPat
     machine = Machine(tmp_path, reports)
     monkeypatch.setattr(toolchain, "probe_driver", machine.probe)
     return machine
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Return a project with one input, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    bench = Bench(tmp_path)
+    bench.write("in", "one\n")
+    yield bench
+    bench.cache.close()
