@@ -47,8 +47,9 @@ class Bench:
         self.cache = self.open()
 
     def open(self) -> MultiLevelCache:
-        """Begin a build; the one before lets go of its state."""
+        """Begin a build; the one before ends and lets go of its state."""
         if hasattr(self, "cache"):
+            self.cache.commit()
             self.cache.close()
         settings = settings_for(os.fspath(self.folder), self.variables, {})
         self.cache = MultiLevelCache(settings, tell=self.told.append)
