@@ -39,6 +39,11 @@ KEEPING_COMMANDS = frozenset(
 )
 """Single commands that write their target anew: leaving the old one in place until then is safe."""
 
+_SCONS = os.path.dirname(os.path.realpath(SCons.Action.__file__))
+_SHOWN_AS = os.path.join(_SCONS, os.path.relpath(os.path.realpath(__file__), _SCONS))
+"""This very file, by a path that leads through SCons's folder: when SCons reports an error or a
+warning it names the deepest line outside of that folder as the user's, and ours are not."""
+
 missing: list[str] = []
 """Places that this SCons does not have."""
 
@@ -56,6 +61,7 @@ def _wrap(owner: Any, name: str, parameters: list[str], make: Callable[[Any], An
         missing.append(f"{getattr(owner, '__name__', owner)}.{name}")
         return False
     wrapper = functools.wraps(original)(make(original))
+    wrapper.__code__ = wrapper.__code__.replace(co_filename=_SHOWN_AS)
     setattr(wrapper, _MARK, original)
     setattr(owner, name, wrapper)
     return True
