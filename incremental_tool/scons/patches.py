@@ -60,7 +60,7 @@ def _wrap(owner: Any, name: str, parameters: list[str], make: Callable[[Any], An
     if original is None or found is None or found[: len(parameters)] != parameters:
         missing.append(f"{getattr(owner, '__name__', owner)}.{name}")
         return False
-    wrapper = functools.wraps(original)(make(original))
+    wrapper: Any = functools.wraps(original)(make(original))
     wrapper.__code__ = wrapper.__code__.replace(co_filename=_SHOWN_AS)
     setattr(wrapper, _MARK, original)
     setattr(owner, name, wrapper)
