@@ -14,6 +14,7 @@ something is wrong (verify found damage, the target is unknown), 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from typing import Optional
@@ -35,18 +36,25 @@ def main(argv: Optional[list[str]] = None) -> int:
         "clean": maintenance.clean,
         "doctor": maintenance.doctor,
     }
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be no text
     try:
         top = os.path.abspath(arguments.top)
         settings = settings_for(top, os.environ, {})
-        return commands[arguments.command](arguments, settings)
+        status = commands[arguments.command](arguments, settings)
+        sys.stdout.flush()
     except UserError as error:
         print(f"incremental-tool: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python's own last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         print(f"incremental-tool: {error}", file=sys.stderr)
         return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine import multi_level_cache, statistics
 from incremental_tool.engine.settings import Settings, parse_days, parse_size, switched_off
+from incremental_tool.model.action import action_digest
 from incremental_tool.store import manifest, objects
 from incremental_tool.store import trim as trimming
 
@@ -52,6 +53,8 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
             continue  # a temporary file of a build that is running, or was killed
         try:
             _check(kind, shard + name, objects.read_regular(entry.path))
+        except FileNotFoundError:
+            continue  # trimmed by another process since the folder was listed
         except (OSError, CorruptRecord) as error:
             bad += 1
             print(f"damaged: {os.fsdecode(entry.path)}: {error}")
@@ -66,16 +69,21 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
 
 
 def _check(kind: bytes, name: bytes, stored: bytes) -> None:
-    if kind != b"objects":
-        manifest.decode(stored)
-    elif digest_of(objects.decode(stored)).hex().encode() != name:
+    if kind == b"objects":
+        digest = digest_of(objects.decode(stored))
+    else:
+        digest = action_digest(manifest.decode(stored).fields)
+    if digest.hex().encode() != name:
         raise CorruptRecord("content does not match its name")
 
 
 def trim(arguments: argparse.Namespace, settings: Settings) -> int:
     """Bring the store within its limits now."""
-    size = parse_size(arguments.size, "--size") if arguments.size else settings.cache_size
-    age = parse_days(arguments.age, "--age") if arguments.age else settings.cache_age_days
+    size, age = settings.cache_size, settings.cache_age_days
+    if arguments.size is not None:
+        size = parse_size(arguments.size, "--size")
+    if arguments.age is not None:
+        age = parse_days(arguments.age, "--age")
     done = trimming.trim(settings.cache_dir, size, age, time.time())
     print(
         f"removed {done.files_removed} of {done.files_before} files; "
