@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from itertools import count
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import pytest
 from command_bench import Bench
@@ -14,7 +14,9 @@ from made_up_compiler import Machine
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.filesystem import TICK_LIMIT_NS
+from incremental_tool.cli import main
 from incremental_tool.engine import toolchain
+from incremental_tool.engine.settings import NAMES
 from incremental_tool.store.file_hash_cache import FileHashCache
 
 if TYPE_CHECKING:
@@ -224,3 +226,40 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench.write("in", "one\n")
     yield bench
     bench.cache.close()
+
+
+@pytest.fixture
+def built(bench: Bench) -> Bench:
+    """Return a project that was built twice: one command was stored, then a hit; one failed."""
+    bench.copy()
+    bench.script("exit 3", outputs=["broken"])
+    bench.open()
+    bench.copy()
+    bench.cache.commit()
+    bench.cache.close()
+    return bench
+
+
+class Ran(NamedTuple):
+    """One run of `incremental-tool`: its status and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tool(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Return what runs `incremental-tool` with arguments, in this process."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        try:
+            status = main(list(arguments))
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return Ran(status, *capsys.readouterr())
+
+    return run
