@@ -252,9 +252,10 @@ def test_a_folder_that_is_not_there_is_one_line(tool: Any) -> None:
 
 def as_process(*arguments: str, out: int) -> tuple[int, bytes]:
     """Run the command as its users do, as a process of its own; return status and stderr."""
+    python = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"}
     ended = subprocess.run(
         [sys.executable, "-m", "incremental_tool", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, **python, "PYTHONUNBUFFERED": ""},  # buffered, as it usually is
         stdout=out,
         stderr=subprocess.PIPE,
         check=False,
