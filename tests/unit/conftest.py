@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import pytest
 from command_bench import Bench
+from logged_actions import NAME as LOG_NAME
 from made_up_compiler import Machine
 
 from incremental_tool.base.digest import digest_of
@@ -17,7 +18,10 @@ from incremental_tool.base.filesystem import TICK_LIMIT_NS
 from incremental_tool.cli import main
 from incremental_tool.engine import toolchain
 from incremental_tool.engine.settings import NAMES
+from incremental_tool.store.action_log import ActionLog
 from incremental_tool.store.file_hash_cache import FileHashCache
+from incremental_tool.store.objects import ObjectStore
+from incremental_tool.store.zir_cache import ZirCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,6 +212,30 @@ def reports() -> list[Reason]:
 def hashed(disk: FakeDisk, tmp_path: Path, reports: list[Reason]) -> HashedProject:
     """Return a project without files."""
     return HashedProject(disk, tmp_path, reports)
+
+
+@pytest.fixture
+def store(tmp_path: Path, reports: list[Reason]) -> ObjectStore:
+    """Return an empty object store."""
+    return ObjectStore(os.fsencode(tmp_path), reports.append)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, reports: list[Reason]) -> ZirCache:
+    """Return an empty cache of actions' results."""
+    return ZirCache(os.fsencode(tmp_path), reports.append)
+
+
+@pytest.fixture
+def log(tmp_path: Path, reports: list[Reason]) -> ActionLog:
+    """Return an empty action log; another `reopened` one stands for the next process."""
+    return ActionLog(os.fsencode(tmp_path / LOG_NAME), reports.append)
+
+
+@pytest.fixture
+def reopened(tmp_path: Path, reports: list[Reason]) -> Callable[[], ActionLog]:
+    """Return what opens the log as the next process would."""
+    return lambda: ActionLog(os.fsencode(tmp_path / LOG_NAME), reports.append)
 
 
 @pytest.fixture
