@@ -102,12 +102,13 @@ class CommandCache:
 
     def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
         """Run the command as SCons would, without the cache."""
-        clear(request.removable)
         try:
-            return plain()
-        finally:
+            clear(request.removable)
             for target in request.targets:
                 self._cache.files.forget(target)
+        except Exception as error:
+            self._cache.failed("command", error)
+        return plain()
 
     # --- hit ------------------------------------------------------------------
 

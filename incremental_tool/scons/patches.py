@@ -29,6 +29,7 @@ import SCons.Node.FS
 import SCons.Scanner.Dir
 import SCons.SConsign
 
+from incremental_tool.scons.decider import decides_by_content
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
 
@@ -134,7 +135,12 @@ def _keeps(node: Any) -> bool:
     env = node.get_build_env()
     if len(actions) != 1 or _variable(actions[0], node.executor, env) not in KEEPING_COMMANDS:
         return False
-    return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
+    return (
+        isinstance(env.get("SPAWN"), CachingSpawn)
+        and not env.get_CacheDir().is_enabled()
+        # By time stamps, an output that is not rewritten would not set off what depends on it.
+        and decides_by_content(env)
+    )
 
 
 def _variable(action: Any, executor: Any, env: Any) -> Any:
