@@ -47,7 +47,7 @@ class Session:
         self.kept: set[bytes] = set()
         """Targets left in place that SCons would have removed before building them."""
         self._settled: set[Any] = set()
-        self._told: set[str] = set()
+        self._told = False
         self.signed: set[Any] = set()
         """Source nodes whose signature, as SCons holds it, was found by our Decider."""
 
@@ -106,8 +106,8 @@ class Session:
         try:
             if self._cache is not None:
                 self._cache.failed(where, error)
-            elif where not in self._told:
-                self._told.add(where)
+            elif not self._told:
+                self._told = True
                 tell_stderr(f"{where}: {type(error).__name__}: {error}")
         except Exception:
             self.off = True  # not even telling works: leave the build to SCons
