@@ -25,7 +25,7 @@ from incremental_tool.base.errors import UserError
 def main(argv: Optional[list[str]] = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    from incremental_tool.cli import explain, maintenance
+    from incremental_tool.cli import clean, explain, maintenance
     from incremental_tool.engine.settings import settings_for
 
     commands = {
@@ -33,7 +33,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         "explain": explain.explain,
         "verify": maintenance.verify,
         "trim": maintenance.trim,
-        "clean": maintenance.clean,
+        "clean": clean.clean,
         "doctor": maintenance.doctor,
     }
     for stream in (sys.stdout, sys.stderr):

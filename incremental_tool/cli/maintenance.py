@@ -1,4 +1,4 @@
-"""`incremental-tool stats | verify | trim | clean | doctor`."""
+"""`incremental-tool stats | verify | trim | doctor`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
-from incremental_tool.engine import multi_level_cache, statistics
+from incremental_tool.engine import statistics
 from incremental_tool.engine.settings import Settings, parse_days, parse_size, switched_off
 from incremental_tool.model.action import action_digest
 from incremental_tool.store import manifest, objects
@@ -89,15 +89,6 @@ def trim(arguments: argparse.Namespace, settings: Settings) -> int:
         f"removed {done.files_removed} of {done.files_before} files; "
         f"{done.bytes_before / 1e6:.1f} MB -> {done.bytes_after / 1e6:.1f} MB"
     )
-    return 0
-
-
-def clean(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Remove the project's state, and the store when asked."""
-    multi_level_cache.clean(settings, store=arguments.store)
-    print(f"removed the state in {os.fsdecode(settings.state_dir)}")
-    if arguments.store:
-        print(f"removed the store in {os.fsdecode(settings.cache_dir)}")
     return 0
 
 
