@@ -9,9 +9,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command_bench import StandIn
 
 import incremental_tool
 from incremental_tool.base.digest import digest_of
+from incremental_tool.model.reason import Reason
 from incremental_tool.store.trim import entries
 
 if TYPE_CHECKING:
@@ -99,6 +101,39 @@ def test_explain_tells_a_failure(tool: Any) -> None:
     assert ran.status == 0
     assert "made by its command, and not stored: the command failed: status 3" in ran.out
     assert "[zir.skip.failed]" in ran.out
+
+
+def test_explain_tells_a_refusal(bench: Bench, tool: Any) -> None:
+    """A command that the cache does not know is told with its reason, and with nothing more."""
+    bench.run(bench.request("cmd", ["out"]), StandIn(lambda _: Reason("zir.refuse.pch", "a.gch")))
+    ran = tool("explain", "out")
+
+    assert ran.status == 0
+    assert "out: made by its command, not cacheable: " in ran.out
+    assert ran.out.splitlines()[0].endswith(": a.gch [zir.refuse.pch]")
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_explain_tells_what_another_version_logged(bench: Bench, tool: Any) -> None:
+    """An outcome that this version does not know is shown as it is."""
+    bench.cache.log_outcome([b"out"], b"a" * 16, b"r" * 16, "zir.miss.once", 5)
+    ran = tool("explain", "out")
+
+    assert ran.status == 0
+    assert ran.out.splitlines()[0] == "out: zir.miss.once (from another version of this tool)"
+
+
+@pytest.mark.usefixtures("built")
+def test_explain_tells_without_a_manifest(tool: Any) -> None:
+    """Where the store is gone, what the log says is still told."""
+    for folder, _, names in os.walk(".incremental/cache/zir"):
+        for name in names:
+            os.unlink(os.path.join(folder, name))
+    ran = tool("explain", "out")
+
+    assert ran.status == 0
+    assert ran.out.splitlines()[0].startswith("out: restored from the cache")
+    assert told(ran) == []
 
 
 def test_explain_tells_what_is_different_now(built: Bench, tool: Any) -> None:

@@ -6,14 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from command_bench import Bench
 
 import incremental_tool
 from incremental_tool.store.trim import entries
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from command_bench import Bench
 
 
 def store_of(bench: Bench) -> list[bytes]:
@@ -155,14 +154,76 @@ def test_clean_keeps_the_store(built: Bench, tool: Any) -> None:
 
 def test_clean_removes_the_store_when_asked(built: Bench, tool: Any) -> None:
     """With --store nothing of the tool's is left; the project's own files stay."""
+    built.write(".incremental/tmp/123-456-d", "")
+    built.write(".incremental/.incremental-1-2-3", "")
+    built.write(".incremental/cache/quarantine/" + "0f" * 16, "")
+    built.write(".incremental/cache/objects/ab/.incremental-1-2-3", "")
     ran = tool("clean", "--store")
 
     assert ran.status == 0
-    assert store_of(built) == []
-    assert sorted(os.listdir(".")) in (
-        [".incremental", "in", "log", "out"],
-        ["in", "log", "out"],
-    )
+    assert ran.out.splitlines()[1] == f"removed the store in {built.folder}/.incremental/cache"
+    assert sorted(os.listdir(".")) == ["in", "log", "out"]
+
+
+FOREIGN = [
+    "SConstruct",
+    "src/a.c",
+    ".gitignore",
+    "CACHEDIR.TAG",
+    "tmp/notes",
+    "objects/a.o",
+    "objects/ab/notes",
+    "zir/notes",
+    "quarantine/notes",
+    "cache/notes",
+]
+
+
+@pytest.mark.parametrize("variables", [("DIR",), ("CACHE_DIR",), ("DIR", "CACHE_DIR")])
+def test_clean_removes_nothing_that_is_not_ours(
+    tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: tuple[str, ...]
+) -> None:
+    """A project whose own folder was named for the state or the store keeps every file."""
+    monkeypatch.chdir(tmp_path)
+    bench = Bench(tmp_path, **{f"INCREMENTAL_{name}": "." for name in variables})
+    for name in variables:
+        monkeypatch.setenv(f"INCREMENTAL_{name}", ".")
+    for name in FOREIGN:
+        bench.write(name, "mine")
+    (tmp_path / "objects" / "cd").symlink_to("../src")
+    bench.write("src/" + "0" * 30, "mine")
+    bench.script(": >src/out", outputs=["src/out"])
+    bench.cache.commit()
+    bench.cache.close()
+    assert len(store_of(bench)) >= 2
+    assert tool("clean", "--store").status == 0
+
+    left = {
+        os.path.relpath(os.path.join(folder, name))
+        for folder, _, names in os.walk(".")
+        for name in names
+    }
+    assert left == {*FOREIGN, "src/" + "0" * 30, "src/out"}
+    assert os.path.islink("objects/cd")
+
+
+def test_clean_keeps_a_store_deep_in_the_state(
+    tool: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever in the state's folder the store lies, it stays unless it is asked for."""
+    monkeypatch.chdir(tmp_path)
+    deep = {"INCREMENTAL_CACHE_DIR": ".incremental/deep/down/store"}
+    bench = Bench(tmp_path, **deep)
+    monkeypatch.setenv(*next(iter(deep.items())))
+    bench.script(": >out", outputs=["out"])
+    bench.cache.commit()
+    bench.cache.close()
+    before = store_of(bench)
+    tool("clean")
+
+    assert store_of(bench) == before
+    assert len(before) == 2
+    assert os.listdir(".incremental") == ["deep"]
 
 
 def test_clean_keeps_a_store_that_is_named_with_a_slash(
