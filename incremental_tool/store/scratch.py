@@ -12,12 +12,15 @@ removed when the next build opens the folder.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 import time
 from typing import Callable
 
 from incremental_tool.model.reason import Reason
+
+_OURS = re.compile(rb"(?:\.incremental-)?(\d{1,30})-\d+-[a-z0-9]+")
 
 STALE_SECONDS = 86_400
 """Age at which a left-over goes even if some process has its number again."""
@@ -65,21 +68,21 @@ class Scratch:
         except OSError:
             return
         for name in names:
+            ours = _OURS.fullmatch(name)
+            if ours is None:
+                continue
             path = os.path.join(self._folder, name)
             try:
                 old = time.time() - os.lstat(path).st_mtime > STALE_SECONDS
-                if old or not _is_running(name):
+                if old or not _is_running(int(ours.group(1))):
                     os.unlink(path)
             except OSError:
                 continue  # another build removed it, or it is not ours to remove
 
 
-def _is_running(name: bytes) -> bool:
-    number = name.replace(b".incremental-", b"").split(b"-", 1)[0]
-    if not number.isdigit():
-        return True  # not one of ours: age decides
+def _is_running(process: int) -> bool:
     try:
-        os.kill(int(number), 0)
+        os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
