@@ -121,6 +121,8 @@ class CommandCache:
 
     def _restore(self, request: Request, plan: Plan, action: bytes, hit: Hit) -> None:
         statistics = self._cache.statistics
+        if request.rewrite:
+            clear(plan.outputs)
         for path, output, content in zip(plan.outputs, hit.result.outputs, hit.contents):
             permissions = output.permissions
             if output.lessened:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import SCons.Node
 import SCons.Node.FS
+import SCons.Script
 import SCons.Util
 
 from incremental_tool.base.errors import UserError
@@ -87,6 +88,9 @@ class Session:
 
     def _open(self, env: Any) -> None:
         try:
+            if SCons.Script.GetOption("no_exec"):
+                self.off = True  # -n writes nothing, and so do we
+                return
             top = SCons.Node.FS.get_default_fs().Top.get_abspath()
             chosen = {name: env.get(name) for name in NAMES}
             settings = settings_for(top, os.environ, chosen)
