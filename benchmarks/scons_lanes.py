@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -122,6 +123,8 @@ def require_tool() -> None:
 def work_folder(*, keep: bool) -> Iterator[str]:
     """Give a temporary folder, removed at the end unless it is to be kept."""
     folder = tempfile.mkdtemp(prefix="incremental-benchmark-")
+    # `timeout` and CI end a run by SIGTERM, which would leave the trees behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield folder
     finally:

@@ -15,6 +15,7 @@ something is wrong (verify found damage, the target is unknown), 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from typing import Optional
@@ -25,7 +26,7 @@ from incremental_tool.base.errors import UserError
 def main(argv: Optional[list[str]] = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    from incremental_tool.cli import explain, maintenance
+    from incremental_tool.cli import clean, explain, maintenance
     from incremental_tool.engine.settings import settings_for
 
     commands = {
@@ -33,21 +34,28 @@ def main(argv: Optional[list[str]] = None) -> int:
         "explain": explain.explain,
         "verify": maintenance.verify,
         "trim": maintenance.trim,
-        "clean": maintenance.clean,
+        "clean": clean.clean,
         "doctor": maintenance.doctor,
     }
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be no text
     try:
         top = os.path.abspath(arguments.top)
         settings = settings_for(top, os.environ, {})
-        return commands[arguments.command](arguments, settings)
+        status = commands[arguments.command](arguments, settings)
+        sys.stdout.flush()
     except UserError as error:
         print(f"incremental-tool: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python's own last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         print(f"incremental-tool: {error}", file=sys.stderr)
         return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from incremental_tool.base.errors import CorruptRecord, UserError
 from incremental_tool.engine.multi_level_cache import MultiLevelCache
 from incremental_tool.model.reason import REASONS, Reason
 from incremental_tool.store import last_answer, snapshot
-from incremental_tool.store.zir_cache import compare
+from incremental_tool.store.zir_cache import compare, stands
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from incremental_tool.engine.settings import Settings
     from incremental_tool.store.action_log import ActionRecord
     from incremental_tool.store.last_answer import LastAnswer
+    from incremental_tool.store.manifest import Manifest
 
 _TELLING_INPUTS = 5
 
@@ -60,22 +61,19 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
         if now != digest:
             found = now.hex() if now else "gone"
             changes.append(f"{os.fsdecode(path)} ({digest.hex()} -> {found})")
-    appeared = [os.fsdecode(path) for path in newest.absent if cache.disk.exists(path)]
-    known = any(
-        compare(result, cache.files.digest, cache.disk.exists) is None
-        for result in manifest.results
-    )
-    if not changes and not appeared:
-        print(f"  now: all {len(newest.paths)} inputs are as they were; it would be restored")
+    appeared = [os.fsdecode(path) for path in newest.absent if stands(path, cache.disk)]
+    lines = [f"changed {change}" for change in changes[:_TELLING_INPUTS]]
+    lines += [f"appeared {name}" for name in appeared[:_TELLING_INPUTS]]
+    left = len(changes) + len(appeared) - len(lines)
+    if left:
+        lines.append(f"and {left} more")
+    outlook = _outlook(manifest, cache)
+    if lines:
+        lines.append(outlook)
     else:
-        for change in changes[:_TELLING_INPUTS]:
-            print(f"  now: changed {change}")
-        for name in appeared[:_TELLING_INPUTS]:
-            print(f"  now: appeared {name}")
-        left = len(changes) + len(appeared) - 2 * _TELLING_INPUTS
-        if left > 0:
-            print(f"  now: and {left} more")
-        print("  now: " + ("another stored result fits" if known else "it would be made again"))
+        lines.append(f"all {len(newest.paths)} inputs are as they were; {outlook}")
+    for line in lines:
+        print(f"  now: {line}")
     if arguments.inputs:
         for path, digest in newest.inputs():
             print(f"  input {digest.hex()} {os.fsdecode(path)}")
@@ -128,6 +126,24 @@ def _sentence(answered: LastAnswer) -> str:
     if answered.reason not in REASONS:
         return "a reason of another version of this tool"
     return Reason(answered.reason, answered.detail).sentence
+
+
+def _outlook(manifest: Manifest, cache: MultiLevelCache) -> str:
+    """Say what the same command would do now."""
+
+    def exists(path: bytes) -> bool:
+        return stands(path, cache.disk)
+
+    fits = [
+        result for result in manifest.results if compare(result, cache.files.digest, exists) is None
+    ]
+    if not fits:
+        return "it would be made again"
+    for result in fits:
+        if all(os.path.exists(cache.zir.objects.path_of(each.digest)) for each in result.outputs):
+            newest = result is manifest.results[0]
+            return "it would be restored" if newest else "another stored result fits"
+    return "it would be made again: its stored output is gone"
 
 
 def _what_happened(record: ActionRecord) -> str:

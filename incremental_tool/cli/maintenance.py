@@ -1,4 +1,4 @@
-"""`incremental-tool stats | verify | trim | clean | doctor`."""
+"""`incremental-tool stats | verify | trim | doctor`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
-from incremental_tool.engine import multi_level_cache, statistics
+from incremental_tool.engine import statistics
 from incremental_tool.engine.settings import Settings, parse_days, parse_size
+from incremental_tool.model.action import action_digest
 from incremental_tool.model.switch import switched_off
 from incremental_tool.store import manifest, objects
 from incremental_tool.store import trim as trimming
@@ -53,6 +54,8 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
             continue  # a temporary file of a build that is running, or was killed
         try:
             _check(kind, shard + name, objects.read_regular(entry.path))
+        except FileNotFoundError:
+            continue  # trimmed by another process since the folder was listed
         except (OSError, CorruptRecord) as error:
             bad += 1
             print(f"damaged: {os.fsdecode(entry.path)}: {error}")
@@ -67,30 +70,26 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
 
 
 def _check(kind: bytes, name: bytes, stored: bytes) -> None:
-    if kind != b"objects":
-        manifest.decode(stored)
-    elif digest_of(objects.decode(stored)).hex().encode() != name:
+    if kind == b"objects":
+        digest = digest_of(objects.decode(stored))
+    else:
+        digest = action_digest(manifest.decode(stored).fields)
+    if digest.hex().encode() != name:
         raise CorruptRecord("content does not match its name")
 
 
 def trim(arguments: argparse.Namespace, settings: Settings) -> int:
     """Bring the store within its limits now."""
-    size = parse_size(arguments.size, "--size") if arguments.size else settings.cache_size
-    age = parse_days(arguments.age, "--age") if arguments.age else settings.cache_age_days
+    size, age = settings.cache_size, settings.cache_age_days
+    if arguments.size is not None:
+        size = parse_size(arguments.size, "--size")
+    if arguments.age is not None:
+        age = parse_days(arguments.age, "--age")
     done = trimming.trim(settings.cache_dir, size, age, time.time())
     print(
         f"removed {done.files_removed} of {done.files_before} files; "
         f"{done.bytes_before / 1e6:.1f} MB -> {done.bytes_after / 1e6:.1f} MB"
     )
-    return 0
-
-
-def clean(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Remove the project's state, and the store when asked."""
-    multi_level_cache.clean(settings, store=arguments.store)
-    print(f"removed the state in {os.fsdecode(settings.state_dir)}")
-    if arguments.store:
-        print(f"removed the store in {os.fsdecode(settings.cache_dir)}")
     return 0
 
 

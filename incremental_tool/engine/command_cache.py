@@ -102,12 +102,13 @@ class CommandCache:
 
     def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
         """Run the command as SCons would, without the cache."""
-        clear(request.removable)
         try:
-            return plain()
-        finally:
+            clear(request.removable)
             for target in request.targets:
                 self._cache.files.forget(target)
+        except Exception as error:
+            self._cache.failed("command", error)
+        return plain()
 
     # --- hit ------------------------------------------------------------------
 
@@ -120,6 +121,8 @@ class CommandCache:
 
     def _restore(self, request: Request, plan: Plan, action: bytes, hit: Hit) -> None:
         statistics = self._cache.statistics
+        if request.rewrite:
+            clear(plan.outputs)
         for path, output, content in zip(plan.outputs, hit.result.outputs, hit.contents):
             permissions = output.permissions
             if output.lessened:

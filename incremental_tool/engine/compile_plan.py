@@ -44,6 +44,9 @@ def plan_compile(
     command: CompileCommand, request: Request, cache: MultiLevelCache
 ) -> Union[Plan, Reason]:
     """Return the plan for one compile by a gcc or clang driver."""
+    for name in ("DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES"):
+        if name in request.environment:
+            return Reason("zir.refuse.option", name)  # they make gcc append to a file of their own
     toolchain = cache.toolchains.compiler(
         command.driver, command.probe_words, command.language, request.environment
     )

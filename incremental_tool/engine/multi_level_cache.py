@@ -13,7 +13,6 @@ Knows nothing of SCons.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -281,22 +280,3 @@ class MultiLevelCache:
         """Let another build write this project's state."""
         if self._opened:
             self.log.close()
-
-
-def clean(settings: Settings, *, store: bool) -> None:
-    """Remove a project's state, and its store too when asked. Raises OSError."""
-    folders = [settings.state_dir]
-    if store:
-        folders.append(settings.cache_dir)
-    for folder in folders:
-        if not os.path.isdir(folder):
-            continue
-        inside = settings.cache_dir.startswith(settings.state_dir + b"/")
-        for name in os.listdir(folder):
-            path = os.path.join(folder, name)
-            if folder == settings.state_dir and inside and not store and path == settings.cache_dir:
-                continue
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)

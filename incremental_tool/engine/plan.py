@@ -59,7 +59,8 @@ class Request(NamedTuple):
     `removable` are targets that SCons would have removed before now. `built_inputs` are
     dependencies that this run has built. `declared` finds every declared dependency, for commands
     whose inputs are what the user says. `refusal` is why SCons's side cannot vouch for the rest.
-    `terminal` says that messages go to a terminal.
+    `terminal` says that messages go to a terminal; `rewrite` that outputs are to be written even
+    where they are there already, because time stamps are decided by.
     """
 
     text: str
@@ -74,3 +75,4 @@ class Request(NamedTuple):
     declared: Callable[[], Union[Declared, Reason]]
     refusal: Optional[Reason]
     terminal: bool
+    rewrite: bool = False

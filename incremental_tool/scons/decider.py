@@ -106,6 +106,15 @@ def is_content_decider(function: Any) -> bool:
     return getattr(function, "__func__", function) is content
 
 
+def decides_by_content(env: Any) -> bool:
+    """Tell whether an environment's built files are decided on by content."""
+    chosen = env.decide_target
+    if chosen is decide_unless_chosen:
+        default = SCons.Defaults._default_env  # noqa: SLF001 - asking for it would create it
+        chosen = decide if default is None else default.decide_target
+    return is_content_decider(chosen)
+
+
 def decide_unless_chosen(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) -> bool:
     """Decide by content, unless the project set another decider for all environments."""
     global _approved  # noqa: PLW0603 - one default environment a process, as in SCons

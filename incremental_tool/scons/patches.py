@@ -40,6 +40,7 @@ import SCons.Scanner.Dir
 import SCons.SConsign
 
 from incremental_tool.scons import observations, recorder
+from incremental_tool.scons.decider import decides_by_content
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
 
@@ -49,6 +50,11 @@ KEEPING_COMMANDS = frozenset(
     {"CCCOM", "SHCCCOM", "CXXCOM", "SHCXXCOM", "ASCOM", "ASPPCOM", "LINKCOM", "SHLINKCOM"}
 )
 """Single commands that write their target anew: leaving the old one in place until then is safe."""
+
+_SCONS = os.path.dirname(os.path.realpath(SCons.Action.__file__))
+_SHOWN_AS = os.path.join(_SCONS, os.path.relpath(os.path.realpath(__file__), _SCONS))
+"""This very file, by a path that leads through SCons's folder: when SCons reports an error or a
+warning it names the deepest line outside of that folder as the user's, and ours are not."""
 
 missing: list[str] = []
 """Places that this SCons does not have."""
@@ -66,7 +72,8 @@ def _wrap(owner: Any, name: str, parameters: list[str], make: Callable[[Any], An
     if original is None or found is None or found[: len(parameters)] != parameters:
         missing.append(f"{getattr(owner, '__name__', owner)}.{name}")
         return False
-    wrapper = functools.wraps(original)(make(original))
+    wrapper: Any = functools.wraps(original)(make(original))
+    wrapper.__code__ = wrapper.__code__.replace(co_filename=_SHOWN_AS)
     setattr(wrapper, _MARK, original)
     setattr(owner, name, wrapper)
     return True
@@ -140,7 +147,12 @@ def _keeps(node: Any) -> bool:
     env = node.get_build_env()
     if len(actions) != 1 or _variable(actions[0], node.executor, env) not in KEEPING_COMMANDS:
         return False
-    return isinstance(env.get("SPAWN"), CachingSpawn) and not env.get_CacheDir().is_enabled()
+    return (
+        isinstance(env.get("SPAWN"), CachingSpawn)
+        and not env.get_CacheDir().is_enabled()
+        # By time stamps, an output that is not rewritten would not set off what depends on it.
+        and decides_by_content(env)
+    )
 
 
 def keep_duplicates() -> bool:

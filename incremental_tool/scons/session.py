@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import SCons.Node
 import SCons.Node.FS
+import SCons.Script
 import SCons.Util
 
 from incremental_tool.base.errors import UserError
@@ -47,6 +48,7 @@ class Session:
         self.kept: set[bytes] = set()
         """Targets left in place that SCons would have removed before building them."""
         self._settled: set[Any] = set()
+        self._told = False
         self.signed: set[Any] = set()
         """Source nodes whose signature, as SCons holds it, was found by our Decider."""
 
@@ -86,6 +88,9 @@ class Session:
 
     def _open(self, env: Any) -> None:
         try:
+            if SCons.Script.GetOption("no_exec"):
+                self.off = True  # -n writes nothing, and so do we
+                return
             top = SCons.Node.FS.get_default_fs().Top.get_abspath()
             chosen = {name: env.get(name) for name in NAMES}
             settings = settings_for(top, os.environ, chosen)
@@ -111,7 +116,8 @@ class Session:
         try:
             if self._cache is not None:
                 self._cache.failed(where, error)
-            else:
+            elif not self._told:
+                self._told = True
                 tell_stderr(f"{where}: {type(error).__name__}: {error}")
         except Exception:
             self.off = True  # not even telling works: leave the build to SCons

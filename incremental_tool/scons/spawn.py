@@ -27,6 +27,7 @@ from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.plan import Declared, Request
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.switch import is_on
+from incremental_tool.scons.decider import decides_by_content
 from incremental_tool.scons.session import SESSION
 
 Spawn = Callable[[str, Any, str, Sequence[str], dict[str, str]], int]
@@ -124,6 +125,7 @@ class CachingSpawn:
             declared=lambda: _declared(executor),
             refusal=refusal,
             terminal=sys.stderr.isatty(),
+            rewrite=not decides_by_content(build_env),
         )
 
 
@@ -154,11 +156,19 @@ def _declared(executor: Any) -> Union[Declared, Reason]:
                 return Reason("zir.refuse.outside-input", str(child))
             files.append(_path(node))
         elif isinstance(child, SCons.Node.FS.Base):
-            # a folder: SCons's signature of it covers the names and content below
-            values.append((f"folder {child}", os.fsencode(str(child.get_csig()))))
+            files += _files_below(_path(child))
         else:
             values.append((f"value {digest_of(str(child).encode()).hex()}", _csig(child)))
     return Declared(files, values)
+
+
+def _files_below(folder: bytes) -> list[bytes]:
+    """Return every file below a folder; SCons's own signature of it may leave its content out."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != b".incremental")
+        found += [os.path.join(place, name) for name in sorted(names)]
+    return [path for path in found if not os.path.basename(path).startswith(b".sconsign")]
 
 
 def _csig(node: Any) -> bytes:

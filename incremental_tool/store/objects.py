@@ -94,7 +94,7 @@ class ObjectStore:
         path = self.path_of(digest)
         try:
             stored = read_regular(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._known.discard(digest)
             return None
         except OSError as error:

@@ -12,12 +12,15 @@ removed when the next build opens the folder.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 import time
 from typing import Callable
 
 from incremental_tool.model.reason import Reason
+
+_OURS = re.compile(rb"(?:\.incremental-)?(\d{1,30})-\d+-[a-z0-9]+")
 
 STALE_SECONDS = 86_400
 """Age at which a left-over goes even if some process has its number again."""
@@ -31,10 +34,12 @@ class Scratch:
     def __init__(self, folder: bytes, report: Report) -> None:
         self._folder = folder
         self._report = report
+        self._given = False
 
     @property
     def folder(self) -> bytes:
         """The folder to write to, made if need be; another one where it cannot be."""
+        self._given = True
         if os.access(self._folder, os.W_OK):
             return self._folder
         try:
@@ -53,8 +58,8 @@ class Scratch:
         return os.path.join(self.folder, mine)
 
     def intact(self) -> bool:
-        """Tell whether the folder is there and can be written."""
-        return os.access(self._folder, os.W_OK)
+        """Tell whether the folder, if anybody was given it, is there and can be written."""
+        return not self._given or os.access(self._folder, os.W_OK)
 
     def sweep(self) -> None:
         """Remove what killed builds left behind; failure is no matter."""
@@ -63,21 +68,21 @@ class Scratch:
         except OSError:
             return
         for name in names:
+            ours = _OURS.fullmatch(name)
+            if ours is None:
+                continue
             path = os.path.join(self._folder, name)
             try:
                 old = time.time() - os.lstat(path).st_mtime > STALE_SECONDS
-                if old or not _is_running(name):
+                if old or not _is_running(int(ours.group(1))):
                     os.unlink(path)
             except OSError:
                 continue  # another build removed it, or it is not ours to remove
 
 
-def _is_running(name: bytes) -> bool:
-    number = name.replace(b".incremental-", b"").split(b"-", 1)[0]
-    if not number.isdigit():
-        return True  # not one of ours: age decides
+def _is_running(process: int) -> bool:
     try:
-        os.kill(int(number), 0)
+        os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 from incremental_tool.base.atomic import FileLock, replace_file
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.reason import Reason
-from incremental_tool.store.objects import read_regular
+from incremental_tool.store.objects import is_digest_name, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,10 +59,15 @@ class Trimmed(NamedTuple):
 
 
 def entries(folder: bytes) -> Iterator[StoredFile]:
-    """Yield every entry of a cache folder; what vanishes meanwhile is passed over."""
+    """Yield every entry of a cache folder; what vanishes meanwhile is passed over.
+
+    Only files that bear an entry's name, or a temporary one: the folder may have other uses, too.
+    """
     for part in (b"objects", b"zir"):
         for shard in _scan(os.path.join(folder, part)):
-            for entry in _scan(shard.path):
+            for entry in [] if shard.is_symlink() else _scan(shard.path):
+                if not (is_digest_name(shard.name, entry.name) or _is_temporary(entry.path)):
+                    continue
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except OSError:
@@ -119,6 +124,8 @@ def _remove_unless_used(entry: StoredFile) -> bool:
 
 def _empty_quarantine(folder: bytes, now: float) -> None:
     for entry in _scan(os.path.join(folder, b"quarantine")):
+        if not is_digest_name(b"", entry.name):
+            continue
         try:
             if now - entry.stat(follow_symlinks=False).st_mtime > QUARANTINE_SECONDS:
                 os.unlink(entry.path)

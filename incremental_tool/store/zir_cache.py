@@ -82,7 +82,7 @@ class ZirCache:
         path = self.path_of(action)
         try:
             return _decode_own(read_regular(path), action), False
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None, False
         except OSError as error:
             self._report(Reason("store.unreadable", str(error)))

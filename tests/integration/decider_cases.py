@@ -50,11 +50,11 @@ def replace_by_older(name: str, content: str, seconds: int = OLD) -> Edit:
     return edit
 
 
-def touch(name: str, seconds: int = 0) -> Edit:
-    """Return an edit that changes a file's times only: to some seconds from now, or an old time."""
+def touch(name: str, seconds: float = OLD) -> Edit:
+    """Return an edit that changes a file's times only: to an old time, or by seconds from now."""
 
     def edit(folder: Path) -> None:
-        moment = time.time() + seconds if seconds else OLD + 5
+        moment = seconds if seconds >= OLD else time.time() + seconds
         os.utime(folder / name, (moment, moment))
 
     return edit
@@ -235,7 +235,8 @@ CASES = {
         [write("main.c", "changed\n"), nothing],
     ),
     "folder as a source": Case(
-        'env.Command("listing", Dir("include"), "ls $SOURCE > $TARGET")\n',
+        'env.Command("listing", Dir("include"), "ls $SOURCE > $TARGET",'
+        " source_scanner=DirScanner)\n",
         [
             write("include/more.h", "\n"),
             write("include/part.h", "changed\n"),
@@ -243,8 +244,12 @@ CASES = {
             nothing,
         ],
     ),
+    "folder as a source that is not looked into": Case(
+        'env.Command("listing", Dir("include"), "ls $SOURCE > $TARGET")\n',
+        [write("include/more.h", "\n"), write("include/part.h", "changed\n"), nothing],
+    ),
     "top folder as a source": Case(
-        'env.Command("../listing", Dir("."), "ls $SOURCE > $TARGET")\n',
+        'env.Command("../listing", Dir("."), "ls $SOURCE > $TARGET", source_scanner=DirScanner)\n',
         [nothing, write("main.c", "changed\n"), nothing],
     ),
     "generated header and source": Case(
@@ -311,6 +316,8 @@ CASES = {
             [
                 touch("main.c"),
                 nothing,
+                touch("main.c", 0),
+                nothing,
                 write("include/part.h", "#define PART 8\n"),
                 replace_by_older("main.c", MAIN + "\n"),
                 nothing,
@@ -324,6 +331,8 @@ CASES = {
             f'Decider("{name}")\n{PROGRAM}',
             [
                 touch("main.c"),
+                nothing,
+                touch("main.c", 0),
                 nothing,
                 write("include/part.h", "#define PART 8\n"),
                 replace_by_older("main.c", MAIN + "\n"),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 FOLDERS = ["app", "lib0", "lib1"]
 HEADER_FOLDERS = ["inc", "alt", "deep/er"]
+VARIANTS = ["", "", ', variant_dir="build", duplicate=0']
+"""With copies in the variant folder plain SCons itself goes by sources that are gone."""
+
 OLD = 1_000_000_000
 """Seconds since 1970: long before SCons's max_drift."""
 
@@ -112,9 +115,7 @@ class RandomProject:
         self._add_source("app/main.c")
         for _ in range(noise.randrange(2, 5)):
             self._add_source()
-        self.model.variant = noise.choice(
-            ["", "", ', variant_dir="build", duplicate=0', ', variant_dir="build"']
-        )
+        self.model.variant = noise.choice(VARIANTS)
 
     # --- edits ------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class RandomProject:
         self.model.path = self.model.path[::-1]
 
     def _edit_variant(self) -> None:
-        self.model.variant = self._noise.choice(["", ', variant_dir="build", duplicate=0'])
+        self.model.variant = self._noise.choice(VARIANTS)
 
     def _go_back(self) -> None:
         if self._history:

@@ -1,8 +1,8 @@
 """SCons run many times over: each run is a fork of one process that has imported it.
 
 Starting Python and importing SCons costs more than building a handful of tiny
-files. What a run does is the same as in a process of its own: nothing of SCons
-or of the tool has run before the fork.
+files. What a run does is the same as in a process of its own: SCons and the tool
+are imported before the fork, and nothing of them has run.
 
 As a script, this is that process: it reads jobs from standard input, a line of
 JSON each, and answers each with its exit status.
@@ -18,6 +18,8 @@ import subprocess
 import sys
 from typing import NoReturn
 
+IMPORTED = ["SCons.Script.Main", "incremental_tool.scons.session", "incremental_tool.scons.tool"]
+
 
 class SConsServer:
     """The process that has imported SCons, seen from outside."""
@@ -26,6 +28,7 @@ class SConsServer:
         self._out = os.path.join(scratch, "out")
         self._process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -56,7 +59,8 @@ class SConsServer:
 
 def serve() -> None:
     """Run jobs until standard input ends."""
-    importlib.import_module("SCons.Script.Main")
+    for name in IMPORTED:
+        importlib.import_module(name)
     gc.freeze()
     for line in sys.stdin:
         job = json.loads(line)

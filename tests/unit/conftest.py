@@ -6,15 +6,25 @@ import errno
 import os
 import stat
 from itertools import count
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import pytest
+from command_bench import Bench
+from logged_actions import NAME as LOG_NAME
+from made_up_compiler import Machine
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.filesystem import TICK_LIMIT_NS
+from incremental_tool.cli import main
+from incremental_tool.engine import toolchain
+from incremental_tool.engine.settings import NAMES
+from incremental_tool.store.action_log import ActionLog
 from incremental_tool.store.file_hash_cache import FileHashCache
+from incremental_tool.store.objects import ObjectStore
+from incremental_tool.store.zir_cache import ZirCache
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from incremental_tool.model.reason import Reason
@@ -202,3 +212,82 @@ def reports() -> list[Reason]:
 def hashed(disk: FakeDisk, tmp_path: Path, reports: list[Reason]) -> HashedProject:
     """Return a project without files."""
     return HashedProject(disk, tmp_path, reports)
+
+
+@pytest.fixture
+def store(tmp_path: Path, reports: list[Reason]) -> ObjectStore:
+    """Return an empty object store."""
+    return ObjectStore(os.fsencode(tmp_path), reports.append)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, reports: list[Reason]) -> ZirCache:
+    """Return an empty cache of actions' results."""
+    return ZirCache(os.fsencode(tmp_path), reports.append)
+
+
+@pytest.fixture
+def log(tmp_path: Path, reports: list[Reason]) -> ActionLog:
+    """Return an empty action log; another `reopened` one stands for the next process."""
+    return ActionLog(os.fsencode(tmp_path / LOG_NAME), reports.append)
+
+
+@pytest.fixture
+def reopened(tmp_path: Path, reports: list[Reason]) -> Callable[[], ActionLog]:
+    """Return what opens the log as the next process would."""
+    return lambda: ActionLog(os.fsencode(tmp_path / LOG_NAME), reports.append)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, reports: list[Reason], monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Return a machine with one compiler."""
+    machine = Machine(tmp_path, reports)
+    monkeypatch.setattr(toolchain, "probe_driver", machine.probe)
+    return machine
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Return a project with one input, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    bench = Bench(tmp_path)
+    bench.write("in", "one\n")
+    yield bench
+    bench.cache.close()
+
+
+@pytest.fixture
+def built(bench: Bench) -> Bench:
+    """Return a project that was built twice: one command was stored, then a hit; one failed."""
+    bench.copy()
+    bench.script("exit 3", outputs=["broken"])
+    bench.open()
+    bench.copy()
+    bench.cache.commit()
+    bench.cache.close()
+    return bench
+
+
+class Ran(NamedTuple):
+    """One run of `incremental-tool`: its status and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tool(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Return what runs `incremental-tool` with arguments, in this process."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> Ran:
+        capsys.readouterr()
+        try:
+            status = main(list(arguments))
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return Ran(status, *capsys.readouterr())
+
+    return run

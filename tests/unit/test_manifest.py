@@ -162,16 +162,8 @@ def test_a_foreign_file_is_refused() -> None:
 
 # --- hostile content behind a right checksum ------------------------------------------
 
-ENTRY: list[Any] = [
-    [b"a.c"],
-    bytes(16),
-    [],
-    [[b"a.o", 0o644, False, bytes(16), 5]],
-    b"",
-    b"",
-    False,
-    1,
-]
+OUTPUT = [b"a.o", 0o644, False, bytes(16), 5]
+ENTRY: list[Any] = [[b"a.c"], bytes(16), [], [OUTPUT], b"", b"", False, 1]
 
 
 def entry(**changed: Any) -> list[Any]:

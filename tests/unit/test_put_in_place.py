@@ -231,19 +231,22 @@ def test_missing_folders_are_no_matter(tmp_path: Path, missing: str) -> None:
     assert os.listdir(path.parent) == ["out"]
 
 
-def test_another_failure_is_not_tried_again(
+def test_a_full_disk_is_an_error_by_way_of_the_scratch_folder_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a rename across disks has a second try: a full disk is an error at once."""
+    """It is tried beside the output, too; when that fails as well, nothing is left anywhere."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     tries: list[bytes] = []
 
     def no_room(source: bytes, _: bytes) -> None:
-        tries.append(source)
+        tries.append(os.path.dirname(source))
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", no_room)
     with pytest.raises(OSError, match="No space"):
-        put_in_place(os.fsencode(tmp_path / "out"), b"content", 0o644, os.fsencode(tmp_path))
+        put_in_place(os.fsencode(tmp_path / "out"), b"content", 0o644, os.fsencode(scratch))
 
-    assert len(tries) == 1
-    assert os.listdir(tmp_path) == []
+    assert tries == [os.fsencode(scratch), os.fsencode(tmp_path)]
+    assert os.listdir(tmp_path) == ["scratch"]
+    assert os.listdir(scratch) == []

@@ -32,13 +32,14 @@ def test_the_folder_is_made_when_it_is_needed(
 ) -> None:
     """It comes up at the first question, and again when somebody has deleted it."""
     folder = tmp_path / "state" / "tmp"
-    assert not scratch.intact()
+    assert scratch.intact()  # nobody needs it yet, so nothing is lost
     for _ in range(2):
         assert scratch.folder == os.fsencode(folder)
         assert folder.is_dir()
         assert scratch.intact()
         folder.rmdir()
         folder.parent.rmdir()
+        assert not scratch.intact()
 
     assert reports == []
 
@@ -76,14 +77,15 @@ def test_every_thread_has_a_path_of_its_own(scratch: Scratch) -> None:
 
 
 def test_what_killed_builds_left_is_removed(scratch: Scratch) -> None:
-    """A file of a process that is gone goes; one of a running process stays until it is old."""
+    """A file of a process that is gone goes, one of a running process when old; others stay."""
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     running = os.getpid()
     folder = os.fsdecode(scratch.folder)
     left = [f"{gone.pid}-1-d", f".incremental-{gone.pid}-1-2", "9" * 30 + "-1-d"]
-    kept = [f"{running}-1-d", f".incremental-{running}-1-2", "notes", f"{running}"]
-    old = [f"{running}-2-d", "old notes"]
+    kept = [f"{running}-1-d", f".incremental-{running}-1-2", "notes", f"{running}", "1-notes"]
+    old = [f"{running}-2-d", "old notes"]  # the first is ours
+    kept.append(old[1])
     for name in [*left, *kept, *old]:
         with open(os.path.join(folder, name), "wb"):
             pass

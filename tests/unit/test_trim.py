@@ -56,13 +56,13 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path)
     for number in range(10):
         part = "zir" if number % 2 else "objects"
-        store.add(f"{part}/{number:02}/{'0' * 26}no{number:02}", days_ago=10 - number)
+        store.add(f"{part}/{number:02}/{'0' * 26}de{number:02}", days_ago=10 - number)
     return store
 
 
 def names(*numbers: int) -> set[str]:
     """Return the names of entries."""
-    return {f"no{number:02}" for number in numbers}
+    return {f"de{number:02}" for number in numbers}
 
 
 # --- what goes ---------------------------------------------------------------------
@@ -96,7 +96,7 @@ def test_a_trim_that_is_done_is_not_due_again(store: Store) -> None:
 
 def test_large_and_small_entries_count_by_size(store: Store) -> None:
     """One large old entry may be enough."""
-    store.add("objects/aa/" + "0" * 26 + "huge", days_ago=11, size=50 * BLOCK)
+    store.add("objects/aa/" + "0" * 26 + "feed", days_ago=11, size=50 * BLOCK)
 
     assert trim(store.name, 12 * BLOCK, 0, NOW).files_removed == 1
     assert store.left() == names(*range(10))
@@ -117,22 +117,28 @@ def test_both_limits_hold(store: Store) -> None:
 
 def test_nothing_but_entries_goes(store: Store, tmp_path: Path) -> None:
     """Other files and folders in the cache folder are neither counted nor removed."""
-    others = ["CACHEDIR.TAG", "usage", "objects/notes", "other/ab/file", "objects/ab/inside/file"]
+    others = ["CACHEDIR.TAG", "usage", "objects/notes", "other/ab/file", "objects/ab/a.o"]
+    others += ["objects/debug/" + "0" * 27, "zir/ab/" + "X" * 30, "quarantine/notes"]
+    others += ["objects/ab/" + "0" * 30 + "/file"]  # a folder under an entry's name
     for name in others:
         store.add(name, days_ago=100)
+    (tmp_path / "objects" / "cd").symlink_to(tmp_path / "other")
+    store.add("other/" + "0" * 30, days_ago=100)
     before = trim(store.name, ENDLESS, 0, NOW).files_before
     trim(store.name, 0, 1, NOW)
 
-    assert before == 11  # the folder in a shard is seen, but cannot be removed
+    assert before == 11
     assert [name for name in others if not (tmp_path / name).exists()] == []
-    assert store.left() == {"side"}
+    assert (tmp_path / "other" / ("0" * 30)).exists()
+    assert store.left() == {"0000"}
 
 
 def test_a_link_goes_and_not_what_it_leads_to(store: Store, tmp_path: Path) -> None:
     """A symbolic link among the entries is removed itself."""
     (tmp_path / "precious").write_bytes(b"x")
     os.utime(tmp_path / "precious", (1000, 1000))
-    (tmp_path / "objects" / "00" / "link").symlink_to(tmp_path / "precious")
+    (tmp_path / "objects" / "00" / ("0" * 30)).symlink_to(tmp_path / "precious")
+    assert len(store.left()) == 11
     trim(store.name, 0, 0, NOW)
 
     assert store.left() == set()
@@ -153,7 +159,7 @@ def test_what_is_used_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPa
 
     def count_then_use(folder: bytes) -> Iterator[StoredFile]:
         found = list(count(folder))
-        used = next(entry.path for entry in found if entry.path.endswith(b"no00"))
+        used = next(entry.path for entry in found if entry.path.endswith(b"de00"))
         os.utime(used, (NOW, NOW))
         return iter(found)
 
@@ -161,7 +167,7 @@ def test_what_is_used_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPa
     done = trim(store.name, 5 * BLOCK, 0, NOW)
 
     assert done.files_removed == 6
-    assert {"no00"} == {name for name in store.left() if name in names(*range(7))}
+    assert {"de00"} == {name for name in store.left() if name in names(*range(7))}
 
 
 def test_what_vanishes_meanwhile_is_passed_over(
@@ -172,7 +178,7 @@ def test_what_vanishes_meanwhile_is_passed_over(
 
     def count_then_remove(folder: bytes) -> Iterator[StoredFile]:
         found = list(count(folder))
-        os.unlink(next(entry.path for entry in found if entry.path.endswith(b"no00")))
+        os.unlink(next(entry.path for entry in found if entry.path.endswith(b"de00")))
         return iter(found)
 
     monkeypatch.setattr(trimming, "entries", count_then_remove)
@@ -188,7 +194,7 @@ def test_what_cannot_be_removed_is_passed_over(
     unlink = os.unlink
 
     def unlink_own(path: bytes) -> None:
-        if path.endswith(b"no00"):
+        if path.endswith(b"de00"):
             raise PermissionError(errno.EPERM, "Operation not permitted")
         unlink(path)
 
@@ -298,13 +304,14 @@ def test_stray_temporary_files_go_after_a_day(store: Store) -> None:
 
 def test_what_was_set_aside_goes_after_a_week(store: Store, tmp_path: Path) -> None:
     """Quarantined files can be looked at for a week; what cannot be removed does no harm."""
-    store.add("quarantine/old", days_ago=8)
-    store.add("quarantine/new", days_ago=6)
-    store.add("quarantine/folder/old", days_ago=8)
-    os.utime(tmp_path / "quarantine" / "folder", (0, 0))
+    old, new, folder = ("0" * 31 + last for last in "abc")
+    store.add(f"quarantine/{old}", days_ago=8)
+    store.add(f"quarantine/{new}", days_ago=6)
+    store.add(f"quarantine/{folder}/file", days_ago=8)
+    os.utime(tmp_path / "quarantine" / folder, (0, 0))
     trim(store.name, ENDLESS, 0, NOW)
 
-    assert sorted(os.listdir(tmp_path / "quarantine")) == ["folder", "new"]
+    assert sorted(os.listdir(tmp_path / "quarantine")) == [new, folder]
 
 
 # --- when a trim is due ------------------------------------------------------------------
