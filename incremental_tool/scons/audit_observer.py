@@ -5,7 +5,7 @@ events to the observations of the run that is being recorded, if any. Processes
 and sockets are events, too: `process_observer` has the rule for the first.
 
 Each event costs half a microsecond once there is a hook, and `id()` is one. SCons
-calls it some fifty times for each file, as a key or a hash: the two modules that
+calls it some fifty times for each file, as a key or a hash: the modules that
 do get an `id` that serves them as well and is no event.
 
 Not observed, because they are no questions of the scripts:
@@ -25,6 +25,7 @@ import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+import SCons.Builder
 import SCons.Node.FS
 import SCons.Scanner
 
@@ -278,7 +279,7 @@ def _hook(
 
 def observe(observed: Observations, replacements: Replacements) -> None:
     """Pass events to these observations from now on."""
-    for module in (SCons.Node.FS, SCons.Scanner):
+    for module in (SCons.Builder, SCons.Node.FS, SCons.Scanner):
         replacements.add(module, "id", object.__hash__)
     global _current, _installed  # noqa: PLW0603 - there is one hook in a process, for good
     if not _installed:

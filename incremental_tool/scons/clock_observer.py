@@ -22,7 +22,10 @@ import os
 import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import SCons.Node.FS
 
 from incremental_tool.scons import call_site
 from incremental_tool.scons.observations import BUSY
@@ -84,11 +87,20 @@ class _Watch:
     def __init__(self, observed: Observations) -> None:
         self.observed = observed
         self.seeded = False
+        self._others: set[str] = set()
+        """Files of neither the project nor Python that read the clock: SCons does for each node."""
 
     def note(self, reason: str, what: str) -> None:
         """Note a reading; called by the function that the reader called."""
-        if self.observed.active and not BUSY.depth and _by_project(2):
+        if BUSY.depth or not self.observed.active:
+            return
+        reader = sys._getframe(2).f_code.co_filename  # noqa: SLF001 - the one way to see who calls
+        if reader in self._others:
+            return
+        if _by_project(2):
             self.observed.refuse(reason, f"{what} ({call_site.site(2)})")
+        elif not call_site.is_python(reader):
+            self._others.add(reader)
 
 
 def _clock(watch: _Watch, name: str) -> Callable[[Any], Any]:
@@ -194,6 +206,8 @@ def observe(observed: Observations, replacements: Replacements, classes: Classes
     watch = _Watch(observed)
     observed.on_names[frozenset(_READERS)] = lambda: classes.observe(watch)
     observed.on_names[_CHANCE] = lambda: _observe_chance(watch, replacements)
+    # SCons compares the age of each file with a limit: that is its own business, and quicker so.
+    replacements.replace(SCons.Node.FS, "time", lambda module: SimpleNamespace(**vars(module)))
     for name in _CLOCK:
         replacements.replace(time, name, _clock(watch, name))
     replacements.replace(os, "urandom", _random(watch, "os.urandom"))

@@ -101,8 +101,11 @@ class _Asker:
         name = self.path(path, dir_fd)
         if not name:
             return
-        self.observed.note_link(name)
-        if status is None or (not stat_module.S_ISLNK(status.st_mode) and not only_kind):
+        if status is not None and stat_module.S_ISLNK(status.st_mode):
+            self.observed.note_link(name)
+            return
+        self.observed.note_no_link(name)
+        if status is None or not only_kind:
             self.observed.note_asked(name, status)
 
 

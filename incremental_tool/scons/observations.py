@@ -88,6 +88,8 @@ class Observations:
         self.asked: dict[str, Optional[os.stat_result]] = {}
         self.kinds: dict[str, int] = {}
         self.links: dict[str, Optional[str]] = {}
+        self.links_while_reading = -1
+        """How many of `links` were looked at before building began; -1 while reading."""
         self.looked: dict[str, dict[str, bool]] = {}
         self.views: dict[tuple[str, bytes, bytes], bytes] = {}
         self.written: dict[str, Written] = {}
@@ -150,6 +152,10 @@ class Observations:
         """Note where a link leads, or that there is none."""
         if path not in self.links:
             self.links[path] = link_target(path)
+
+    def note_no_link(self, path: str) -> None:
+        """Note that what is at a path, if anything, is no link."""
+        self.links.setdefault(path)
 
     def note_looked_up(self, folder: str, name: str, *, found: bool) -> None:
         """Note that a name was looked up in a folder's listing."""

@@ -165,6 +165,7 @@ class Recorder:
             self._tops = targets
             self._while_reading.restore()
             self._observed.nodes_while_reading = len(self._observed.nodes)
+            self._observed.links_while_reading = len(self._observed.links)
         elif issubclass(tasker, (main.CleanTask, main.QuestionTask)):
             self.give_up("fresh.skip.not-built")
             self.stop()

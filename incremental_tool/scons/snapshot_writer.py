@@ -125,6 +125,9 @@ class Writer:
                 self._differs(path)
         for path in graph.made | observed.signature_files.keys():
             full.setdefault(path, None)
+        for path in graph.files - full.keys() - self._kinds.keys():
+            # Nobody was seen to look at it, so it counts as it is, unless it has changed of late.
+            full[path] = observed.look(path)
         for path, written in observed.written.items():
             if not written.by_scons and path not in full and path not in observed.kinds:
                 self._free.add(path)
@@ -219,8 +222,11 @@ class Writer:
         return absent
 
     def _write_links(self, snapshot: Snapshot) -> None:
-        for path, seen in self._observed.links.items():
-            if self._is_ours(path):
+        reading, made = self._observed.links_while_reading, self._graph.made
+        for number, (path, seen) in enumerate(self._observed.links.items()):
+            # SCons looks for a link before it makes a file. What it made is compared anyhow, and
+            # could not be moved to where a link in its place leads without another change time.
+            if self._is_ours(path) or (0 <= reading <= number and path in made):
                 continue
             target = link_target(path)
             if target != seen:

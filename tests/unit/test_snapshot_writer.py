@@ -287,3 +287,27 @@ def test_variables_are_kept_as_digests() -> None:
     assert b"secret" not in named.environment[b"ONE"]
     assert named.salt != whole.salt
     assert whole.environment.keys() == {b"ONE", b"TWO"}
+
+
+def test_that_an_output_is_no_link_is_noted_only_when_a_script_asked(run: Run) -> None:
+    """SCons looks for links before it makes files; the file it made is compared anyhow."""
+    for name in ("asked", "made"):
+        run.graph.made.add(run.write(name))
+    run.observed.note_no_link(run.path("asked"))
+    run.observed.links_while_reading = 1
+    run.observed.note_no_link(run.path("made"))
+    snapshot = run.snapshot()
+
+    assert snapshot.links == [(b"asked", None)]
+    assert sorted(snapshot.files.paths) == [b"asked", b"made"]
+
+
+def test_a_file_of_the_graph_that_nobody_looked_at_counts_as_it_is(run: Run) -> None:
+    """It does, unless it was written while the build ran."""
+    run.graph.files.add(run.write("source"))
+
+    assert run.snapshot().files.paths == [b"source"]
+
+    run.begun_ns = 0
+    with pytest.raises(Moved):
+        run.snapshot()
