@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from incremental_tool.model.recipe import Recipe
+
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     import os
@@ -131,36 +133,6 @@ class Process:
         self.outcome = outcome
 
 
-class Action:
-    """One action of SCons's graph, for a later replay; files are indices into `files.paths`.
-
-    `command` is the expanded command lines joined by newlines (empty for a Python function);
-    `shown` what SCons prints for it; `kind` b"compile", b"archive", b"link", b"command" or
-    b"function"; `flags` any of the words always, precious, side-effect, no-clean, silent,
-    ignore-errors, several. `sources` are the declared sources, `implicit` all other dependencies.
-    """
-
-    __slots__ = ("command", "flags", "implicit", "kind", "outputs", "shown", "sources")
-
-    def __init__(
-        self,
-        kind: bytes,
-        command: bytes,
-        shown: bytes,
-        flags: Iterable[bytes],
-        outputs: list[int],
-        sources: list[int],
-        implicit: list[int],
-    ) -> None:
-        self.kind = kind
-        self.command = command
-        self.shown = shown
-        self.flags = list(flags)
-        self.outputs = outputs
-        self.sources = sources
-        self.implicit = implicit
-
-
 class Snapshot:
     """Everything that one answer depended on. All fields start empty; fill what applies.
 
@@ -200,13 +172,12 @@ class Snapshot:
         left empty.
     said
         `Said`, in the order of printing. "Entering directory" is not among them.
-    actions
-        `Action`, in the order SCons would run them. Loaded by `load_actions` only.
+    recipe
+        The `Recipe`: what a replay needs besides. Loaded by `load_recipe` only.
     """
 
     __slots__ = (
         "absent",
-        "actions",
         "circumstances",
         "environment",
         "files",
@@ -215,6 +186,7 @@ class Snapshot:
         "options",
         "present",
         "processes",
+        "recipe",
         "refusals",
         "said",
         "salt",
@@ -237,4 +209,4 @@ class Snapshot:
         self.options: list[tuple[bytes, bytes]] = []
         self.refusals: list[tuple[str, str]] = []
         self.said: list[Said] = []
-        self.actions: list[Action] = []
+        self.recipe = Recipe()

@@ -5,13 +5,12 @@ order of the machine (a snapshot is never used on another)::
 
     magic      8 bytes   b"INCFRSH" and the format's version; then, each u64:
     front      size      all sections that the check reads
-    actions    size      the section that only a replay reads
+    recipe     size      the section that only a replay reads
     seal       xxh3-64   of the front
-    seal       xxh3-64   of the actions
+    seal       xxh3-64   of the recipe
     seal       xxh3-64   of the 40 bytes above
     front      a size (u64) for each section, then the sections behind one another
-    actions    size (u64) of the numbers; u32 numbers: for each action, three times a
-               count and as many files; a list of four texts for each, through zlib
+    recipe     see `store.recipe`
 
 A section is a *list* of byte strings (u32 count, then each u32 length, then the
 strings), *paths* (joined by NUL, which no path can hold), or *rows* (six 64-bit
@@ -27,7 +26,7 @@ Properties kept:
 Imports nothing that a start-up would feel: this module is on the way of every
 `iscons`. Knows nothing of what makes a snapshot true.
 
-History of the format: 1.
+History of the format: 1; 2: the actions have become a recipe.
 """
 
 from __future__ import annotations
@@ -52,7 +51,6 @@ from incremental_tool.model.snapshot import (
     STARTING,
     STDERR,
     STDOUT,
-    Action,
     Marks,
     Process,
     Said,
@@ -76,7 +74,6 @@ __all__ = [
     "STARTING",
     "STDERR",
     "STDOUT",
-    "Action",
     "Marks",
     "Process",
     "Said",
@@ -84,7 +81,7 @@ __all__ = [
     "View",
     "identity",
     "load",
-    "load_actions",
+    "load_recipe",
     "remove",
     "save",
 ]
@@ -94,16 +91,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-MAGIC = b"INCFRSH\x01"
+    from incremental_tool.model.recipe import Recipe
+
+MAGIC = b"INCFRSH\x02"
 KEPT = 16
 """Snapshots in one project: as many command lines as people alternate between, and more."""
 
 
 _HEAD_SIZE = 48
 _SIZE_LIMIT = 1 << 31
-"""Bytes in a front or an actions section at most: a hundred times what 100,000 files need."""
-_TEXT_LIMIT = 1 << 28
-"""Bytes of the actions' texts at most: 10,000 commands of 10 kB, and more than twice that."""
+"""Bytes in a front or a recipe at most: a hundred times what 100,000 files need."""
 _SECTIONS = 14
 """Ten for single fields, the paths of files and of folders, the rows of files and of folders."""
 
@@ -114,21 +111,37 @@ def save(folder: bytes, key: str, snapshot: Snapshot) -> None:
     Makes the folder. Raises OSError; ValueError for a snapshot larger than any reader takes. The
     caller goes on without a snapshot then.
     """
-    from incremental_tool.base.atomic import replace_file
+    from incremental_tool.store.recipe import pack_recipe
 
-    front, actions = _pack_front(snapshot), _pack_actions(snapshot.actions)
-    if max(len(front), len(actions)) >= _SIZE_LIMIT:
-        raise ValueError("the snapshot is larger than one may be")
-    numbers = (len(front), len(actions), checksum_of(front), checksum_of(actions))
-    head = MAGIC + _integers("Q", numbers)
-    head += _integers("Q", [checksum_of(head)])
     os.makedirs(folder, exist_ok=True)
-    replace_file(os.path.join(folder, key.encode()), head + front + actions)
+    _write(folder, key, _pack_front(snapshot), pack_recipe(snapshot.recipe))
     _drop_oldest(folder)
 
 
+def renew(folder: bytes, key: str, snapshot: Snapshot) -> None:
+    """Write a snapshot that was loaded, and whose rows have changed, over the one there.
+
+    The recipe stays as it is. Raises as `load` and `save`.
+    """
+    recipe = _read(folder, key, 1)
+    if recipe is None:
+        raise CorruptRecord("there is no snapshot to renew")
+    _write(folder, key, _pack_front(snapshot), recipe)
+
+
+def _write(folder: bytes, key: str, front: bytes, recipe: bytes) -> None:
+    from incremental_tool.base.atomic import replace_file
+
+    if max(len(front), len(recipe)) >= _SIZE_LIMIT:
+        raise ValueError("the snapshot is larger than one may be")
+    numbers = (len(front), len(recipe), checksum_of(front), checksum_of(recipe))
+    head = MAGIC + integers("Q", numbers)
+    head += integers("Q", [checksum_of(head)])
+    replace_file(os.path.join(folder, key.encode()), head + front + recipe)
+
+
 def load(folder: bytes, key: str) -> Snapshot | None:
-    """Return the snapshot for a key, without its actions; None if there is none.
+    """Return the snapshot for a key, without its recipe; None if there is none.
 
     Raises CorruptRecord for a file that is not a whole snapshot of this version, OSError when it
     cannot be read.
@@ -137,10 +150,12 @@ def load(folder: bytes, key: str) -> Snapshot | None:
     return None if front is None else _checked(_unpack_front, front)
 
 
-def load_actions(folder: bytes, key: str) -> list[Action] | None:
-    """Return the actions of the snapshot for a key. Raises as `load`."""
+def load_recipe(folder: bytes, key: str) -> Recipe | None:
+    """Return the recipe of the snapshot for a key. Raises as `load`."""
+    from incremental_tool.store.recipe import unpack_recipe
+
     section = _read(folder, key, 1)
-    return None if section is None else _checked(_unpack_actions, section)
+    return None if section is None else _checked(unpack_recipe, section)
 
 
 def remove(folder: bytes, key: str) -> None:
@@ -214,17 +229,20 @@ def _checked(unpack: Callable[[bytes], Any], content: bytes) -> Any:
 # --- sections
 
 
-def _integers(code: str, values: Sequence[int]) -> bytes:
+def integers(code: str, values: Sequence[int]) -> bytes:
+    """Return integers as `struct` packs them."""
     from struct import pack
 
     return pack(f"={len(values)}{code}", *values)
 
 
-def _list(strings: Sequence[bytes]) -> bytes:
-    return _integers("I", [len(strings), *map(len, strings)]) + b"".join(strings)
+def list_of(strings: Sequence[bytes]) -> bytes:
+    """Return a list section."""
+    return integers("I", [len(strings), *map(len, strings)]) + b"".join(strings)
 
 
-def _strings(section: bytes) -> list[bytes]:
+def strings_of(section: bytes) -> list[bytes]:
+    """Return what `list_of` packed. Raises ValueError or TypeError."""
     view = memoryview(section)
     count = view[:4].cast("I")[0]
     start = 4 + 4 * count
@@ -245,7 +263,7 @@ def _paths(section: bytes) -> list[bytes]:
 
 
 def _pairs(section: bytes) -> list[tuple[bytes, bytes]]:
-    strings = _strings(section)
+    strings = strings_of(section)
     if len(strings) % 2:
         raise ValueError("pairs")
     return list(zip(strings[::2], strings[1::2]))
@@ -256,6 +274,8 @@ def _flat(pairs: Sequence[tuple[bytes, ...]]) -> list[bytes]:
 
 
 def _rows(marks: Marks) -> bytes:
+    if marks.packed is not None:
+        return bytes(marks.packed)
     return b"".join([ROW.pack(*row) for row in marks.rows()])
 
 
@@ -268,11 +288,11 @@ def _marks(paths: bytes, rows: memoryview) -> Marks:
 
 def _pack_front(snapshot: Snapshot) -> bytes:
     sections = [
-        _list([snapshot.salt, *_flat(list(snapshot.circumstances.items()))]),
+        list_of([snapshot.salt, *_flat(list(snapshot.circumstances.items()))]),
         b"\0".join(snapshot.present),
         b"\0".join(snapshot.absent),
-        _list([f for path, to in snapshot.links for f in (path, b"" if to is None else b">" + to)]),
-        _list(
+        list_of([f for path, to in snapshot.links for f in (path, b"" if to is None else b">" + to)]),
+        list_of(
             [
                 field
                 for index, views in enumerate(snapshot.views)
@@ -280,16 +300,16 @@ def _pack_front(snapshot: Snapshot) -> bytes:
                 for field in (b"%d" % index, view.kind, view.pattern, view.digest)
             ]
         ),
-        _list(
+        list_of(
             [
                 b"whole" if snapshot.whole_environment else b"named",
                 *_flat(list(snapshot.environment.items())),
             ]
         ),
-        _list(_flat([(p.folder, p.outcome, b"\0".join(p.argv)) for p in snapshot.processes])),
-        _list(_flat(snapshot.options)),
-        _list([text.encode() for refusal in snapshot.refusals for text in refusal]),
-        _list(
+        list_of(_flat([(p.folder, p.outcome, b"\0".join(p.argv)) for p in snapshot.processes])),
+        list_of(_flat(snapshot.options)),
+        list_of([text.encode() for refusal in snapshot.refusals for text in refusal]),
+        list_of(
             _flat([(bytes((s.stream, s.when, s.hidden_by)), s.text) for s in snapshot.said]),
         ),
         b"\0".join(snapshot.files.paths),
@@ -297,7 +317,7 @@ def _pack_front(snapshot: Snapshot) -> bytes:
         _rows(snapshot.files),
         _rows(snapshot.folders),
     ]
-    return _integers("Q", [len(section) for section in sections]) + b"".join(sections)
+    return integers("Q", [len(section) for section in sections]) + b"".join(sections)
 
 
 def _unpack_front(front: bytes) -> Snapshot:
@@ -310,15 +330,15 @@ def _unpack_front(front: bytes) -> Snapshot:
     sections = [front[at:end] for at, end in zip(ends, ends[1:-2])]
     files, folders = (memoryview(front)[at:end] for at, end in zip(ends[-3:], ends[-2:]))
     snapshot = Snapshot()
-    snapshot.salt, *rest = _strings(sections[0])
+    snapshot.salt, *rest = strings_of(sections[0])
     snapshot.circumstances = dict(zip(rest[::2], rest[1::2]))
     snapshot.present = _paths(sections[1])
     snapshot.absent = _paths(sections[2])
     snapshot.links = [(path, to[1:] if to else None) for path, to in _pairs(sections[3])]
-    _, *rest = environment = _strings(sections[5])
+    _, *rest = environment = strings_of(sections[5])
     snapshot.whole_environment = environment[0] == b"whole"
     snapshot.environment = dict(zip(rest[::2], rest[1::2]))
-    fields = iter(_strings(sections[6]))
+    fields = iter(strings_of(sections[6]))
     snapshot.processes = [
         Process(argv.split(b"\0"), folder, outcome)
         for folder, outcome, argv in zip(fields, fields, fields)
@@ -329,57 +349,7 @@ def _unpack_front(front: bytes) -> Snapshot:
     snapshot.files = _marks(sections[10], files)
     snapshot.folders = _marks(sections[11], folders)
     snapshot.views = [[] for _ in snapshot.folders.paths]
-    fields = iter(_strings(sections[4]))
+    fields = iter(strings_of(sections[4]))
     for index, kind, pattern, digest in zip(fields, fields, fields, fields):
         snapshot.views[int(index)].append(View(kind, pattern, digest))
     return snapshot
-
-
-def _pack_actions(actions: Sequence[Action]) -> bytes:
-    numbers: list[int] = []
-    texts: list[bytes] = []
-    for action in actions:
-        texts += (action.kind, action.command, action.shown, b" ".join(action.flags))
-        for files in (action.outputs, action.sources, action.implicit):
-            numbers.append(len(files))
-            numbers += files
-    from zlib import compress
-
-    packed, listed = _integers("I", numbers), _list(texts)
-    if len(listed) >= _TEXT_LIMIT:
-        raise ValueError("the snapshot's texts are larger than they may be")
-    return _integers("Q", [len(packed)]) + packed + compress(listed, 1)
-
-
-def _inflate(content: bytes) -> bytes:
-    import zlib
-
-    inflater = zlib.decompressobj()
-    try:
-        whole = inflater.decompress(content, _TEXT_LIMIT)
-    except zlib.error as error:
-        raise ValueError(error) from None
-    if not inflater.eof or inflater.unused_data:
-        raise ValueError("texts")
-    return whole
-
-
-def _unpack_actions(section: bytes) -> list[Action]:
-    size = memoryview(section)[:8].cast("Q")[0]
-    if size > len(section) - 8:
-        raise ValueError("numbers")
-    numbers = memoryview(section)[8 : 8 + size].cast("I").tolist()
-    texts = iter(_strings(_inflate(section[8 + size :])))
-    actions, position = [], 0
-    for kind, command, shown, flags in zip(texts, texts, texts, texts):
-        files = []
-        for _ in range(3):
-            end = position + 1 + numbers[position]
-            if end > len(numbers):
-                raise ValueError("files")
-            files.append(numbers[position + 1 : end])
-            position = end
-        actions.append(Action(kind, command, shown, flags.split(), *files))
-    if position != len(numbers):
-        raise ValueError("rest")
-    return actions

@@ -1,0 +1,174 @@
+"""What a replay needs besides the snapshot itself: the actions of SCons's graph, and their settings.
+
+The *recipe* is the second part of a snapshot's file, which the check whether all
+is fresh never reads. The recorder fills it, `engine.cone` reads it.
+
+All names are bytes; files are indices into the snapshot's `files.paths`. Plain
+classes with slots, as in `model.snapshot`. Knows nothing of disks.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SHOW, RUN, FUNCTION = b"s", b"r", b"f"
+"""What a step is, by its first byte: a text printed, a command line, a Python function."""
+
+OTHER_ROLE = b"\0" * 8
+"""In place of a file's directives: it is more than an input of actions, or was made by one."""
+NEVER_SCANNED = b"\1" + b"\0" * 7
+"""An input in which SCons looks for no includes."""
+SCANNED_OTHERWISE = b"\2" + b"\0" * 7
+"""An input in which something else than SCons's scanner for C was looking for dependencies."""
+
+
+class Action:
+    """One action of SCons's graph.
+
+    `kind` is b"compile", b"archive", b"link", b"command" or b"function". `steps` are what it did,
+    in order, each behind its letter: SHOW and a text that SCons prints, RUN and a command line as
+    the shell gets it, FUNCTION and a function's name. Empty where it is not known (`unknown`).
+    `flags` are words: always, precious, side-effect, no-clean, several, other-inputs, unknown, and
+    those of `REFUSED`. `setting` is the index of the `Setting` that its commands run in.
+    `sources` are the declared sources, `implicit` all other dependencies.
+    """
+
+    __slots__ = ("flags", "implicit", "kind", "outputs", "setting", "sources", "steps")
+
+    def __init__(
+        self,
+        kind: bytes,
+        steps: Iterable[bytes],
+        flags: Iterable[bytes],
+        outputs: list[int],
+        sources: list[int],
+        implicit: list[int],
+        setting: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.steps = list(steps)
+        self.flags = list(flags)
+        self.outputs = outputs
+        self.sources = sources
+        self.implicit = implicit
+        self.setting = setting
+
+    @property
+    def command(self) -> bytes:
+        """Return the command lines, joined by newlines."""
+        return b"\n".join(step[1:] for step in self.steps if step[:1] == RUN)
+
+    @property
+    def shown(self) -> bytes:
+        """Return what is printed, joined by newlines."""
+        return b"\n".join(step[1:] for step in self.steps if step[:1] == SHOW)
+
+
+REFUSED = {
+    b"always": "it is always built",
+    b"cache-dir": "it is kept in a CacheDir",
+    b"changed-only": "its command names what has changed",
+    b"decider": "it is not decided on by content",
+    b"folder": "its command runs in another folder",
+    b"ignore-errors": "it ignores its command's status",
+    b"other-inputs": "it depends on what is no file",
+    b"own-printing": "its command is printed by a function of the project",
+    b"own-spawn": "its commands are run by a function of the project",
+    b"own-status": "a function of the project judges its command's status",
+    b"repository": "it comes from a repository, or its file has another name",
+    b"response-file": "its command reads a file that was made for it",
+    b"side-effect": "it has side effects",
+    b"unknown": "its command is not known",
+}
+"""Flags for which an action is not replayed, and why."""
+
+
+class Setting:
+    """What commands run in: the shell, INCREMENTAL_CACHE, and the environment.
+
+    `variables` are (name, digest): the digest of the value, keyed with `salt`; b"" for one that had
+    the value that it had in SCons's own environment, and that shells set anew.
+    """
+
+    __slots__ = ("mode", "salt", "shell", "variables")
+
+    def __init__(
+        self, shell: bytes, mode: bytes, salt: bytes, variables: list[tuple[bytes, bytes]]
+    ) -> None:
+        self.shell = shell
+        self.mode = mode
+        self.salt = salt
+        self.variables = variables
+
+
+class Top:
+    """A target asked for, and what SCons says of it when nothing was done for it.
+
+    `position` is the number of actions that come before. Something was done for it when one of
+    the `files` was built, or any file in one of the `folders`.
+    """
+
+    __slots__ = ("files", "folders", "hidden_by", "position", "text")
+
+    def __init__(
+        self, position: int, hidden_by: int, text: bytes, files: list[int], folders: list[bytes]
+    ) -> None:
+        self.position = position
+        self.hidden_by = hidden_by
+        self.text = text
+        self.files = files
+        self.folders = folders
+
+
+class Recipe:
+    """The second part of a snapshot. All fields start empty; fill what applies.
+
+    refusal
+        Why nothing at all may be replayed: reason id and detail; or two empty texts.
+    algorithm
+        Name of the hash that SCons signs contents with.
+    database
+        Path of SCons's database; empty where each folder has one of its own.
+    jobs
+        How many commands run at once when the command line does not say.
+    actions
+        `Action`, in the order SCons would run them.
+    settings
+        `Setting`.
+    tops
+        `Top`, in the order asked for.
+    directives
+        Eight bytes for each of the snapshot's files: OTHER_ROLE, NEVER_SCANNED, SCANNED_OTHERWISE,
+        or `model.directives.digest_of_directives` of an input's content.
+    folders
+        Folders that are dependencies: a change in any file below counts in ways not recorded.
+    places
+        (file, folder, name): where else SCons's database keeps a file's signature.
+    """
+
+    __slots__ = (
+        "actions",
+        "algorithm",
+        "database",
+        "directives",
+        "folders",
+        "jobs",
+        "places",
+        "refusal",
+        "settings",
+        "tops",
+    )
+
+    def __init__(self) -> None:
+        self.refusal = ("", "")
+        self.algorithm = b""
+        self.database = b""
+        self.jobs = 1
+        self.actions: list[Action] = []
+        self.settings: list[Setting] = []
+        self.tops: list[Top] = []
+        self.directives = b""
+        self.folders: list[bytes] = []
+        self.places: list[tuple[int, bytes, bytes]] = []
