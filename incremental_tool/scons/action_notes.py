@@ -38,27 +38,37 @@ _KINDS = {
     **dict.fromkeys(("LINKCOM", "SHLINKCOM", "LDMODULECOM"), b"link"),
 }
 
+Chosen = dict[tuple[int, str], tuple[object, bytes]]
+"""For builders that choose their action by the source's suffix: who chose, and what kind."""
+
 _File = SCons.Node.FS.File
 
 
-def kind_of(executor: Any) -> bytes:
-    """Return the kind of an executor's action, as `model.snapshot.Action` names them."""
+def kind_of(executor: Any, known: Chosen) -> bytes:
+    """Return the kind of an executor's action, as `model.snapshot.Action` names them.
+
+    `known` holds what builders that choose their action by the source's suffix have chosen.
+    """
     kind = b""
     for action in executor.get_action_list():
-        kind = _joined(kind, _kind_of_action(action, executor))
+        kind = _joined(kind, _kind_of_action(action, executor, known))
     return kind or b"command"
 
 
-def _kind_of_action(action: Any, executor: Any) -> bytes:
+def _kind_of_action(action: Any, executor: Any, known: Chosen) -> bytes:
     generate = getattr(action, "generator", None)
     if isinstance(generate, SCons.Builder.DictCmdGenerator):
-        # Chosen by the source's suffix, as for objects; what it chooses it tells at once.
-        targets, sources = executor.get_all_targets(), executor.get_all_sources()
-        action = generate(targets, sources, executor.get_build_env(), 0)
+        sources = executor.get_all_sources()
+        suffix = sources[0].get_suffix() if sources else ""
+        key = (object.__hash__(generate), suffix)  # a dictionary has no hash of its own
+        if key not in known:
+            chosen = generate(executor.get_all_targets(), sources, executor.get_build_env(), 0)
+            known[key] = (generate, _kind_of_action(chosen, executor, known))
+        return known[key][1]
     if isinstance(action, SCons.Action.ListAction):
         kind = b""
         for one in action.list:
-            kind = _joined(kind, _kind_of_action(one, executor))
+            kind = _joined(kind, _kind_of_action(one, executor, known))
         return kind
     if isinstance(action, SCons.Action.FunctionAction):
         return b"function"
@@ -80,6 +90,7 @@ class ActionNotes:
         self._commands: dict[Any, list[str]] = {}
         self._shown: dict[Any, list[str]] = {}
         self._kinds: dict[Any, bytes] = {}
+        self._chosen: Chosen = {}
 
     def observe(self, replacements: Replacements) -> None:
         """Note commands and what is printed for them, until `replacements` are restored."""
@@ -112,7 +123,7 @@ class ActionNotes:
         """Note the kind of a target's action, which SCons forgets once it is built."""
         executor = getattr(target, "executor", None)
         if executor is not None:
-            self._kinds[target] = kind_of(executor)
+            self._kinds[target] = kind_of(executor, self._chosen)
 
     def fill(
         self, snapshot: Snapshot, answer: Answer, observed: Observations, nodes: Iterable[Any]

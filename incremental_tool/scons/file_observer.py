@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from incremental_tool.scons.replacement import Replacements
 
 _KIND_QUESTIONS = frozenset(
-    getattr(module, name).__code__
-    for module in (genericpath, posixpath)
-    for name in ("exists", "lexists", "isfile", "isdir", "islink", "ismount", "isjunction")
-    if hasattr(getattr(module, name, None), "__code__")
+    {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "isjunction"}
+)
+_OF_PATHS = frozenset(
+    {genericpath.exists.__code__.co_filename, posixpath.islink.__code__.co_filename}
 )
 _PATHLIB_QUESTIONS = frozenset(
     {"exists", "is_dir", "is_file", "is_symlink", "is_mount", "is_junction", "resolve", "mkdir"}
@@ -52,7 +52,7 @@ def _only_kind(depth: int) -> bool:
     """Tell whether the caller's caller asks for no more than what kind of thing is there."""
     frame = sys._getframe(depth + 1)  # noqa: SLF001 - the one way to see who calls
     code = frame.f_code
-    if code in _KIND_QUESTIONS:
+    if code.co_name in _KIND_QUESTIONS and code.co_filename in _OF_PATHS:
         return True
     if "pathlib" in code.co_filename and not is_project(code.co_filename):
         if code.co_name in ("stat", "lstat") and frame.f_back is not None:
@@ -133,13 +133,13 @@ def _make_lstat(asker: _Asker) -> Callable[[Any], Any]:
         def lstat(path: Any, *, dir_fd: Any = None) -> Any:
             if asker.idle:
                 return original(path, dir_fd=dir_fd)
-            code = sys._getframe(1).f_code  # noqa: SLF001 - the one way to see who calls
-            only_kind = _only_kind(1) or code.co_name in _REALPATH
             try:
                 status = original(path, dir_fd=dir_fd)
             except OSError:
-                asker.note_lstat(path, dir_fd, None, only_kind=only_kind)
+                asker.note_lstat(path, dir_fd, None, only_kind=True)  # nothing is all there is
                 raise
+            code = sys._getframe(1).f_code  # noqa: SLF001 - the one way to see who calls
+            only_kind = _only_kind(1) or code.co_name in _REALPATH
             asker.note_lstat(path, dir_fd, status, only_kind=only_kind)
             return status
 

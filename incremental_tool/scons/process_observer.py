@@ -169,7 +169,10 @@ def observe(observed: Observations, replacements: Replacements) -> None:
 
 
 def _in_configure(frame: Any) -> bool:
+    """Tell whether SCons runs a process for a check; a check of the project's may run its own."""
     while frame is not None:
+        if call_site.is_project(frame.f_code.co_filename):
+            return False
         if frame.f_code.co_filename == _SCONF:
             return True
         frame = frame.f_back
