@@ -73,6 +73,7 @@ REFUSED = {
     b"decider": "it is not decided on by content",
     b"folder": "its command runs in another folder",
     b"ignore-errors": "it ignores its command's status",
+    b"links": "it makes symbolic links",
     b"other-inputs": "it depends on what is no file",
     b"own-printing": "its command is printed by a function of the project",
     b"own-spawn": "its commands are run by a function of the project",

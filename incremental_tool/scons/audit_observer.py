@@ -43,6 +43,16 @@ _FS = os.path.join(call_site.SCONS_FOLDER, "Node", "FS.py")
 _DATABASES = tuple(
     os.path.join(call_site.SCONS_FOLDER, name) for name in ("dblite.py", "SConsign.py")
 )
+_READING_NODES = frozenset(
+    os.path.join(call_site.SCONS_FOLDER, *names)
+    for names in (
+        ("Node", "FS.py"),
+        ("Node", "__init__.py"),
+        ("Util", "__init__.py"),
+        ("Util", "hashes.py"),
+    )
+)
+"""Where SCons reads the content of files behind nodes."""
 _SCONF = os.path.join(call_site.SCONS_FOLDER, "SConf.py")
 _QUIET_DEVICES = frozenset({"/dev/null", "/dev/tty", "/dev/urandom"})
 _IMPORT = "<frozen importlib"
@@ -100,7 +110,8 @@ def _open(observed: Observations, arguments: Any) -> None:
     if name.startswith(("/proc/", "/sys/")):
         observed.refuse("fresh.refuse.input", f"{name} ({call_site.describe(frame)})")
         return
-    observed.note_opened(name)
+    for_graph = opener in _READING_NODES and call_site.project_frame(frame) is None
+    observed.note_opened(name, for_graph=for_graph)
     status = observed.asked.get(name)
     if status is not None and not stat_module.S_ISREG(status.st_mode):
         observed.refuse("fresh.refuse.input", f"{name} ({call_site.describe(frame)})")

@@ -93,6 +93,10 @@ class Graph:
         """Path -> the status that SCons took of a file after it was built in this run."""
         self.nodes: list[Any] = []
         """Everything that is made, after what it is made of."""
+        self.inputs: list[Any] = []
+        """Files that are not made."""
+        self.tops: list[tuple[int, int, str, Any]] = []
+        """(how many of `nodes` come before, hidden_by, text, node): the targets asked for."""
         self.refusals: list[tuple[str, str]] = []
         self.texts: list[tuple[int, int, str]] = []
         """(stream, hidden_by, text): what SCons says of the targets when all is up to date."""
@@ -163,6 +167,8 @@ def _take_in(graph: Graph, node: Any) -> None:
         if built or node.side_effect:
             graph.made.add(path)
             graph.nodes.append(node)
+        else:
+            graph.inputs.append(node)
         for side_effect in node.side_effects:
             graph.side_effects.add(side_effect.get_abspath())
         if node.linked:
@@ -219,7 +225,11 @@ def _decides_steadily(node: Any) -> bool:
 def _say(graph: Graph, node: Any) -> None:
     if node.has_builder():
         text = f"scons: `{node}' is up to date.\n"
-        graph.texts.append((STDOUT, HIDDEN_SILENT | HIDDEN_QUESTION, text))
+        hidden = HIDDEN_SILENT | HIDDEN_QUESTION
     elif not node.side_effect:
         text = f"scons: Nothing to be done for `{node}'.\n"
-        graph.texts.append((STDOUT, HIDDEN_QUESTION, text))
+        hidden = HIDDEN_QUESTION
+    else:
+        return
+    graph.texts.append((STDOUT, hidden, text))
+    graph.tops.append((len(graph.nodes), hidden, text, node))

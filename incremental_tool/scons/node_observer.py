@@ -19,7 +19,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import SCons.Node.FS
+import SCons.Scanner
 import SCons.SConf
+import SCons.Tool
 
 from incremental_tool.model.snapshot import GLOB
 from incremental_tool.scons.call_site import is_project
@@ -101,6 +103,20 @@ def observe(observed: Observations, replacements: Replacements) -> None:
 
         return build_nodes
 
+    def make_scan(original: Any) -> Any:
+        known = SCons.Tool.CScanner
+        libraries = SCons.Tool.ProgramScanner  # looks at no content
+
+        def scan(self: Any, node: Any, *arguments: Any, **more: Any) -> Any:
+            if self is known:
+                observed.scanned.add(node)
+            elif self is not libraries:
+                observed.scanned_otherwise.add(node)
+            return original(self, node, *arguments, **more)
+
+        return scan
+
+    replacements.replace(SCons.Scanner.ScannerBase, "__call__", make_scan)
     replacements.replace(_FS.LocalFS, "stat", make_stat)
     replacements.replace(_FS.Dir, "entry_exists_on_disk", make_lookup)
     replacements.replace(_FS.Dir, "_glob1", make_glob)

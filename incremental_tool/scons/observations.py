@@ -85,6 +85,12 @@ class Observations:
         """How many of `nodes` were looked at before building began; -1 while reading."""
         self.opened: set[str] = set()
         """Those of `nodes` that were opened: all of their status counts."""
+        self.read_by_project: set[str] = set()
+        """Files opened by others than SCons for its graph: scripts, modules, functions."""
+        self.scanned: set[Any] = set()
+        """Nodes in which SCons's scanner for C looked for includes."""
+        self.scanned_otherwise: set[Any] = set()
+        """Nodes that were given to any other scanner."""
         self.asked: dict[str, Optional[os.stat_result]] = {}
         self.kinds: dict[str, int] = {}
         self.links: dict[str, Optional[str]] = {}
@@ -135,8 +141,10 @@ class Observations:
         except (OSError, ValueError):
             return None
 
-    def note_opened(self, path: str) -> None:
-        """Note that a file is about to be opened for reading."""
+    def note_opened(self, path: str, *, for_graph: bool = False) -> None:
+        """Note that a file is about to be opened for reading, perhaps by SCons for its graph."""
+        if not for_graph:
+            self.read_by_project.add(path)
         if path in self.asked:
             return
         if self.nodes.get(path) is not None:

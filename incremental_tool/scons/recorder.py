@@ -50,6 +50,7 @@ from incremental_tool.scons import (
     output_observer,
     process_judgement,
     process_observer,
+    recipe_writer,
     snapshot_writer,
 )
 from incremental_tool.scons.observations import BUSY, Observations
@@ -255,7 +256,7 @@ class Recorder:
             raise NotRecorded("fresh.unreadable", str(what)) from what
         except snapshot_writer.Moved as what:
             raise NotRecorded("fresh.skip.input-moved", str(what)) from what
-        self._actions.fill(kept, answer, observed, graph.nodes)
+        recipe_writer.RecipeWriter(kept, answer, observed, self._actions).write(graph)
         return kept
 
     def _said(self, graph: graph_walk.Graph) -> list[Said]:

@@ -121,7 +121,7 @@ class CachingSpawn:
             removable=removable,
             built_inputs=built,
             directory=os.fsencode(os.getcwd()),
-            mode=_mode(build_env),
+            mode=mode_of(build_env),
             declared=lambda: _declared(executor),
             refusal=refusal,
             terminal=sys.stderr.isatty(),
@@ -133,7 +133,8 @@ def _path(node: Any) -> bytes:
     return os.fsencode(node.get_internal_path())
 
 
-def _mode(env: Any) -> str:
+def mode_of(env: Any) -> str:
+    """Return what INCREMENTAL_CACHE says: "auto", "declared" or "off"."""
     chosen = env.get("INCREMENTAL_CACHE", "auto")
     if isinstance(chosen, str) and chosen.lower() in ("auto", "declared"):
         return chosen.lower()

@@ -120,6 +120,13 @@ class _Numbers:
 
 def unpack_recipe(section: bytes) -> Recipe:
     """Return the recipe that `pack_recipe` packed. Raises what a damaged one makes Python raise."""
+    try:
+        return _unpacked(section)
+    except StopIteration:
+        raise ValueError("texts") from None
+
+
+def _unpacked(section: bytes) -> Recipe:
     recipe = Recipe()
     packed, at = _sized(section, 0)
     directives, at = _sized(section, at)

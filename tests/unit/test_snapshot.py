@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 
 from incremental_tool.base.digest import checksum_of
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.model.recipe import Action, Recipe, Setting, Top
+from incremental_tool.store import recipe as recipe_store
 from incremental_tool.store import snapshot as store
 from incremental_tool.store.snapshot import (
-    Action,
     Marks,
     Process,
     Said,
     Snapshot,
     View,
     load,
-    load_actions,
+    load_recipe,
     remove,
     save,
 )
@@ -47,7 +48,7 @@ def fields(value: Any) -> Any:
 
 def front_of(snapshot: Snapshot) -> Any:
     """Return all that `load` gives back."""
-    return {**fields(snapshot), "actions": []}
+    return {**fields(snapshot), "recipe": fields(Recipe())}
 
 
 def full() -> Snapshot:
@@ -70,9 +71,20 @@ def full() -> Snapshot:
         ("fresh.refuse.clock", "SConstruct, line 3: \udcff".replace("\udcff", "?"))
     ]
     snapshot.said = [Said(1, 0, 3, b"Reading\n"), Said(2, 1, 0, b"\xff\n")]
-    snapshot.actions = [
-        Action(b"compile", b"cc -c a.c", b"CC a.o", [b"always"], [1], [0], [0, 1]),
-        Action(b"function", b"", b"", [], [0, 1], [], []),
+    recipe = snapshot.recipe
+    recipe.refusal = ("replay.refuse.option", "random")
+    recipe.algorithm, recipe.database, recipe.jobs = b"md5", b".sconsign.dblite", 3
+    recipe.settings = [
+        Setting(b"sh", b"auto", b"s" * 16, [(b"PATH", b"p" * 16), (b"_", b"")]),
+        Setting(b"", b"", b"", []),
+    ]
+    recipe.directives = b"12345678" * 2
+    recipe.folders = [b"data", b"more data"]
+    recipe.places = [(1, b"build", b"a.c")]
+    recipe.tops = [Top(1, 2, b"done\n", [1], [b"."]), Top(2, 0, b"", [], [])]
+    recipe.actions = [
+        Action(b"compile", [b"sCC a.o", b"rcc -c a.c"], [b"always"], [1], [0], [0, 1], 1),
+        Action(b"function", [], [], [0, 1], [], []),
     ]
     return snapshot
 
@@ -103,7 +115,7 @@ def write(folder: bytes, content: bytes) -> None:
 def load_both(folder: bytes) -> None:
     """Load all that a snapshot's file holds."""
     load(folder, KEY)
-    load_actions(folder, KEY)
+    load_recipe(folder, KEY)
 
 
 def test_what_is_saved_is_loaded(folder: bytes) -> None:
@@ -111,7 +123,7 @@ def test_what_is_saved_is_loaded(folder: bytes) -> None:
     save(folder, KEY, full())
 
     assert front_of(full()) == fields(load(folder, KEY))
-    assert fields(full().actions) == fields(load_actions(folder, KEY))
+    assert fields(full().recipe) == fields(load_recipe(folder, KEY))
 
 
 def test_an_empty_snapshot_is_loaded(folder: bytes) -> None:
@@ -119,7 +131,7 @@ def test_an_empty_snapshot_is_loaded(folder: bytes) -> None:
     save(folder, KEY, Snapshot())
 
     assert front_of(Snapshot()) == fields(load(folder, KEY))
-    assert load_actions(folder, KEY) == []
+    assert fields(load_recipe(folder, KEY)) == fields(Recipe())
 
 
 NAMES = st.binary(min_size=1, max_size=8).filter(lambda name: b"\0" not in name)
@@ -143,18 +155,18 @@ def test_any_names_and_numbers_come_back(
     snapshot = Snapshot()
     snapshot.absent, snapshot.links, snapshot.environment = names, links, environment
     snapshot.files = Marks(names, [list(range(len(names)))] * 6)
-    snapshot.actions = [Action(b"link", name, b"\0", [], *files) for name in names]
+    snapshot.recipe.actions = [Action(b"link", [name], [], *files) for name in names]
     folder = os.fsencode(tmp_path_factory.mktemp("any"))
     save(folder, KEY, snapshot)
 
     assert front_of(snapshot) == fields(load(folder, KEY))
-    assert fields(snapshot.actions) == fields(load_actions(folder, KEY))
+    assert fields(snapshot.recipe) == fields(load_recipe(folder, KEY))
 
 
 def test_no_file_is_no_snapshot(folder: bytes) -> None:
     """A key that was never saved, or was removed, has none."""
     assert load(folder, KEY) is None
-    assert load_actions(folder, KEY) is None
+    assert load_recipe(folder, KEY) is None
     save(folder, KEY, full())
     remove(folder, KEY)
     remove(folder, KEY)
@@ -171,7 +183,7 @@ def test_the_check_does_not_read_the_actions(folder: bytes) -> None:
 
     assert front_of(full()) == fields(load(folder, KEY))
     with pytest.raises(CorruptRecord):
-        load_actions(folder, KEY)
+        load_recipe(folder, KEY)
 
 
 # --- damage
@@ -188,7 +200,7 @@ def test_a_file_cut_anywhere_is_refused(folder: bytes) -> None:
 
 
 def test_a_flipped_bit_is_refused(folder: bytes) -> None:
-    """A change of any byte is found by `load` or, in the actions, by `load_actions`."""
+    """A change of any byte is found by `load` or, in the actions, by `load_recipe`."""
     save(folder, KEY, full())
     whole = read(folder)
     for at in range(len(whole)):
@@ -211,7 +223,7 @@ def test_a_lengthened_file_is_refused(folder: bytes) -> None:
 def test_another_version_is_refused(folder: bytes) -> None:
     """The version stands in the first eight bytes."""
     save(folder, KEY, full())
-    write(folder, read(folder).replace(b"INCFRSH\x01", b"INCFRSH\x02"))
+    write(folder, read(folder).replace(b"INCFRSH\x02", b"INCFRSH\x03"))
 
     with pytest.raises(CorruptRecord, match="version"):
         load(folder, KEY)
@@ -266,13 +278,13 @@ def test_a_rightly_sealed_file_of_anything_is_refused_or_loaded(folder: bytes) -
 def test_texts_that_swell_are_refused(folder: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small file that would unpack to more than there can be ends in CorruptRecord."""
     snapshot = full()
-    snapshot.actions[0].command = bytes(100_000)
+    snapshot.recipe.actions[0].steps = [b"r" * 100_000]
     save(folder, KEY, snapshot)
     assert len(read(folder)) < 10_000
-    monkeypatch.setattr(store, "_TEXT_LIMIT", 50_000)
+    monkeypatch.setattr(recipe_store, "_TEXT_LIMIT", 50_000)
 
     with pytest.raises(CorruptRecord):
-        load_actions(folder, KEY)
+        load_recipe(folder, KEY)
     with pytest.raises(ValueError, match="larger"):
         save(folder, KEY, snapshot)
 

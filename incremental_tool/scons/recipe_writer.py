@@ -1,0 +1,357 @@
+"""Writes the recipe of a snapshot: SCons's graph after a build, as a replay needs it.
+
+The actions that ran in this process were noted as they ran; those that did not
+are taken over from the snapshot before, provided that SCons's databases are
+those of that snapshot: then no run in between has changed a command. Where neither
+tells, the action has the flag `unknown`.
+
+A file is *nothing but an input* when no script, no code of the project and no
+action did more than depend on it. What SCons's scanner found in it is noted as
+a digest of its include directives.
+
+Knows nothing of how actions are replayed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Optional
+
+import SCons.dblite
+import SCons.Node.Alias
+import SCons.Node.FS
+import SCons.Node.Python
+import SCons.Script.Main
+import SCons.SConsign
+import SCons.Tool
+import SCons.Util
+
+from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.model.directives import PATTERN, digest_of_directives
+from incremental_tool.model.environment_value import SALT_SIZE, VOLATILE, digest_of_value
+from incremental_tool.model.recipe import (
+    NEVER_SCANNED,
+    OTHER_ROLE,
+    SCANNED_OTHERWISE,
+    Action,
+    Setting,
+    Top,
+)
+from incremental_tool.model.snapshot import identity
+from incremental_tool.store import snapshot as store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from incremental_tool.model.answer import Answer
+    from incremental_tool.model.recipe import Recipe
+    from incremental_tool.model.snapshot import Snapshot
+    from incremental_tool.scons.action_notes import ActionNotes, Surroundings
+    from incremental_tool.scons.graph_walk import Graph
+    from incremental_tool.scons.observations import Observations
+
+_File = SCons.Node.FS.File
+_Dir = SCons.Node.FS.Dir
+_HARMLESS = frozenset(
+    "num_jobs warn duplicate diskcheck hash_format hash_chunksize md5_chunksize stack_size help"
+    " max_drift".split()
+)
+"""Options that a script may set without a replay having to know more of them than is recorded."""
+
+_BY_CONTENT = (4, 5)
+"""Which decider a file has, as SCons numbers them: those of its environment."""
+
+
+class RecipeWriter:
+    """Writes one snapshot's recipe; its files have been written."""
+
+    def __init__(
+        self, snapshot: Snapshot, answer: Answer, observed: Observations, notes: ActionNotes
+    ) -> None:
+        self._recipe = snapshot.recipe
+        self._answer = answer
+        self._observed = observed
+        self._notes = notes
+        self._top = answer.top + "/"
+        self._paths = snapshot.files.paths
+        self._by_path = {path: index for index, path in enumerate(self._paths)}
+        self._by_node: dict[Any, Optional[int]] = {}
+        self._settings: dict[Surroundings, int] = {}
+        self._taken_over: dict[int, int] = {}
+        self._last: Optional[Recipe] = None
+        self._roles: dict[int, bytes] = {}
+        self._folders: set[bytes] = set()
+
+    def write(self, graph: Graph) -> None:
+        """Fill the recipe in from the graph."""
+        recipe = self._recipe
+        self._write_options()
+        made_before = self._write_actions(graph)
+        self._write_inputs(graph)
+        for place, hidden_by, text, node in graph.tops:
+            files: list[int] = []
+            folders: list[bytes] = []
+            self._expand(node, files, folders, set())
+            recipe.tops.append(Top(made_before[place], hidden_by, text.encode(), files, folders))
+        recipe.folders = sorted(self._folders)
+        roles = [self._roles.get(index, OTHER_ROLE) for index in range(len(self._paths))]
+        recipe.directives = b"".join(roles)
+
+    def _write_options(self) -> None:
+        recipe = self._recipe
+        values = getattr(SCons.Script.Main.OptionsParser, "values", None)
+        chosen = getattr(values, "__dict__", {}).get("__SConscript_settings__", {})
+        other = sorted(name for name in chosen if name not in _HARMLESS)
+        if chosen.get("max_drift") == 0:
+            other.append("max_drift")
+        recipe.jobs = max(1, int(chosen.get("num_jobs") or 1))
+        recipe.algorithm = SCons.Util.hashes.get_current_hash_algorithm_used().encode()
+        if other:
+            recipe.refusal = ("replay.refuse.option", ", ".join(other))
+        database = _database()
+        if database is None:
+            recipe.refusal = ("replay.refuse.sconsign", "it is not SCons's own kind of database")
+        else:
+            recipe.database = os.fsencode(database)
+
+    # --- actions --------------------------------------------------------------
+
+    def _write_actions(self, graph: Graph) -> list[int]:
+        """Write the actions; return how many are made before each of the graph's nodes."""
+        actions = self._recipe.actions
+        before = self._load_last()
+        seen: set[Any] = set()
+        made_before = []
+        for node in graph.nodes:
+            made_before.append(len(actions))
+            if node in seen or not isinstance(node, _File) or not node.has_builder():
+                continue
+            targets = [node, *(p for p in getattr(node, "target_peers", None) or () if p != node)]
+            seen.update(targets)
+            actions.append(self._action(targets, before))
+        made_before.append(len(actions))
+        return made_before
+
+    def _action(self, targets: list[Any], before: dict[tuple[bytes, ...], Action]) -> Action:
+        node, notes = targets[0], self._notes
+        names = tuple(self._name(target) for target in targets)
+        outputs = [place for place in map(self._place, targets) if place is not None]
+        flags = _flags(targets)
+        if len(outputs) != len(targets) or any(
+            os.fsencode(str(target)) != name for target, name in zip(targets, names)
+        ):
+            flags.add(b"repository")
+        sources = self._places(node.sources, flags)
+        others = [*(node.depends or ()), *(node.implicit or ()), *(node.prerequisites or ())]
+        implicit = self._places(others, flags)
+        ran = next((target for target in targets if target in notes.kinds), None)
+        if ran is None:
+            taken = before.get(names)
+            if taken is None:
+                return Action(b"command", (), {*flags, b"unknown"}, outputs, sources, implicit)
+            flags.update(taken.flags)
+            setting = self._take_over(taken.setting)
+            return Action(
+                taken.kind, taken.steps, sorted(flags), outputs, sources, implicit, setting
+            )
+        noted = next((target for target in targets if target in notes.steps), ran)
+        steps = notes.steps.get(noted, [])
+        flags |= notes.flags.get(noted, set())
+        if not steps:
+            flags.add(b"unknown")
+        setting = self._setting(notes.surroundings.get(noted))
+        return Action(notes.kinds[ran], steps, sorted(flags), outputs, sources, implicit, setting)
+
+    def _places(self, nodes: Sequence[Any], flags: set[bytes]) -> list[int]:
+        found = []
+        for node in nodes:
+            place = self._place(node)
+            if place is not None:
+                found.append(place)
+            elif isinstance(node, _Dir):
+                self._folders.add(self._name(node))
+            elif not isinstance(node, SCons.Node.Python.Value):
+                flags.add(b"other-inputs")
+        return found
+
+    def _load_last(self) -> dict[tuple[bytes, ...], Action]:
+        """Return what the last snapshot, if it can be believed, says of actions: by outputs."""
+        answer, observed = self._answer, self._observed
+        try:
+            last = store.load(answer.folder, answer.key)
+            recipe = store.load_recipe(answer.folder, answer.key) if last is not None else None
+        except (CorruptRecord, OSError):
+            return {}
+        if last is None or recipe is None or not observed.signature_files:
+            return {}
+        files = last.files
+        rows = dict(zip(files.paths, files.rows()))
+        for name, status in observed.signature_files.items():
+            path = os.fsencode(name.removeprefix(self._top))
+            if status is None or rows.get(path) != identity(status):
+                return {}
+        self._last = recipe
+        return {
+            tuple(files.paths[index] for index in action.outputs): action
+            for action in recipe.actions
+            if b"unknown" not in action.flags
+        }
+
+    # --- settings -------------------------------------------------------------
+
+    def _take_over(self, number: int) -> int:
+        """Return the number that a setting of the last snapshot has in this one."""
+        known = self._taken_over.get(number)
+        if known is None:
+            assert self._last is not None  # noqa: S101 - what is taken over comes from there
+            known = self._taken_over[number] = len(self._recipe.settings)
+            self._recipe.settings.append(self._last.settings[number])
+        return known
+
+    def _setting(self, surroundings: Optional[Surroundings]) -> int:
+        if surroundings is None:
+            surroundings = ("", "", frozenset())
+        known = self._settings.get(surroundings)
+        if known is None:
+            known = self._settings[surroundings] = len(self._recipe.settings)
+            self._recipe.settings.append(self._digested(surroundings))
+        return known
+
+    def _digested(self, surroundings: Surroundings) -> Setting:
+        shell, mode, environment = surroundings
+        salt = os.urandom(SALT_SIZE)
+        variables = []
+        for key, text in sorted(environment):
+            name, value = os.fsencode(key), os.fsencode(text)
+            inherited = name in VOLATILE and self._observed.environment.get(name) == value
+            variables.append((name, b"" if inherited else digest_of_value(salt, name, value)))
+        return Setting(os.fsencode(shell), mode.encode(), salt, variables)
+
+    # --- inputs ---------------------------------------------------------------
+
+    def _write_inputs(self, graph: Graph) -> None:
+        scanned = self._observed.scanned_otherwise
+        c_scanner = getattr(SCons.Tool.CScanner, "cre", None)
+        usual = getattr(c_scanner, "pattern", None) == PATTERN
+        for node in graph.inputs:
+            place = self._place(node)
+            if place is None:
+                continue
+            path = node.rfile().get_abspath()
+            self._note_place(place, node)
+            if not self._is_only_input(path, graph):
+                role = OTHER_ROLE
+            elif (
+                node in scanned
+                or not usual
+                or node.changed_since_last_build not in _BY_CONTENT
+                or os.fsencode(str(node)) != self._paths[place]
+            ):
+                role = SCANNED_OTHERWISE
+            elif (includes := _includes(node)) is not None:
+                role = digest_of_directives(list(includes))
+            elif node in self._observed.scanned:
+                role = SCANNED_OTHERWISE
+            else:
+                role = NEVER_SCANNED
+            self._roles[place] = _stricter(self._roles.get(place, role), role)
+
+    def _is_only_input(self, path: str, graph: Graph) -> bool:
+        observed = self._observed
+        return (
+            path.startswith(self._top)
+            and path not in observed.asked
+            and path not in observed.read_by_project
+            and path not in observed.written
+            and path not in graph.made
+            and path not in graph.side_effects
+            and path not in graph.duplicates
+            and path not in graph.linked
+            and not observed.configured
+        )
+
+    def _note_place(self, place: int, node: Any) -> None:
+        """Note where SCons's database keeps a file that is known by another name, too."""
+        folder, name = os.path.split(self._paths[place])
+        where = (os.fsencode(node.dir.get_internal_path()), os.fsencode(node.name))
+        if where != (folder or b".", name):
+            self._recipe.places.append((place, *where))
+
+    # --- nodes ----------------------------------------------------------------
+
+    def _expand(self, node: Any, files: list[int], folders: list[bytes], seen: set[Any]) -> None:
+        """Collect what tells whether anything was done for a target asked for."""
+        if node in seen:
+            return
+        seen.add(node)
+        if isinstance(node, _Dir):
+            folders.append(self._name(node))
+        elif isinstance(node, _File):
+            place = self._place(node)
+            if place is not None and (node.has_builder() or node.side_effect):
+                files.append(place)
+        elif isinstance(node, SCons.Node.Alias.Alias):
+            for child in node.children():
+                self._expand(child, files, folders, seen)
+
+    def _name(self, node: Any) -> bytes:
+        path = node.get_abspath()
+        return os.fsencode(path.removeprefix(self._top)) if path + "/" != self._top else b"."
+
+    def _place(self, node: Any) -> Optional[int]:
+        """Return a node's place; None for one that is no file, or none of the snapshot's."""
+        try:
+            return self._by_node[node]
+        except KeyError:
+            place = None
+            if isinstance(node, _File):
+                place = self._by_path.get(self._name(node))
+                if place is None:
+                    place = self._by_path.get(self._name(node.rfile()))
+            self._by_node[node] = place
+            return place
+
+
+def _includes(node: Any) -> Any:
+    """Return what SCons's scanner found in a file, which may be known by another name, too."""
+    return node.includes if node.includes is not None else node.rfile().includes
+
+
+def _stricter(one: bytes, other: bytes) -> bytes:
+    """Return the role of a file that is several nodes."""
+    if one == other:
+        return one
+    if OTHER_ROLE in (one, other):
+        return OTHER_ROLE
+    if one == NEVER_SCANNED:
+        return other
+    return one if other == NEVER_SCANNED else SCANNED_OTHERWISE
+
+
+def _database() -> Optional[str]:
+    """Return the path of SCons's database, with `*` for "each folder"; None if of another kind."""
+    sconsign = SCons.SConsign
+    if sconsign.ForDirectory is sconsign.DirFile:
+        return "*/" + str(sconsign.current_sconsign_filename())
+    databases = list(sconsign.DB_sync_list)
+    if len(databases) != 1 or type(databases[0]).__module__ != SCons.dblite.__name__:
+        return None
+    return str(databases[0]._file_name)  # noqa: SLF001 - SCons's own attribute
+
+
+def _flags(targets: list[Any]) -> set[bytes]:
+    flags = set()
+    if len(targets) > 1:
+        flags.add(b"several")
+    for target in targets:
+        if target.always_build:
+            flags.add(b"always")
+        if target.precious:
+            flags.add(b"precious")
+        if target.noclean:
+            flags.add(b"no-clean")
+        if target.side_effects or target.side_effect:
+            flags.add(b"side-effect")
+        if target.changed_since_last_build not in _BY_CONTENT:
+            flags.add(b"decider")
+    return flags
