@@ -2,7 +2,8 @@
 
 What every door does, in `iscons`, from `site_init.py` and from the first tool of
 an SConstruct: read the command line, load the answer's snapshot, check it, note
-how the run was answered, print what SCons would have printed.
+how the run was answered, print what SCons would have printed. Where only inputs
+have changed, a replay (`engine.replay`) does what SCons would have done.
 
 Whatever goes wrong in here is a reason for a full run, never an error.
 
@@ -18,6 +19,7 @@ from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.freshness import Fresh, RealLook, Stale, check, circumstances
 from incremental_tool.model.answer import answer_for
 from incremental_tool.model.snapshot import (
+    BUILDING,
     HIDDEN_NO_PROGRESS,
     HIDDEN_QUESTION,
     HIDDEN_SILENT,
@@ -25,13 +27,14 @@ from incremental_tool.model.snapshot import (
     STARTING,
     STDERR,
 )
-from incremental_tool.model.switch import is_on
+from incremental_tool.model.switch import is_on, replay_off
 from incremental_tool.store import last_answer, snapshot
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from incremental_tool.engine.replay import Replay
     from incremental_tool.model.answer import Answer, CommandLine
     from incremental_tool.model.snapshot import Said
 
@@ -40,13 +43,19 @@ BEFORE_SCONS, BEFORE_SCRIPTS, IN_SCRIPT = 0, 1, 2
 
 
 class Asked:
-    """An answer that was asked for (None where that cannot be told), and the verdict on it."""
+    """An answer that was asked for (None where that cannot be told), and the verdict on it.
 
-    __slots__ = ("answer", "verdict")
+    `replay` is what can be done instead of a full run, where the verdict is that inputs have changed.
+    """
 
-    def __init__(self, answer: Answer | None, verdict: Fresh | Stale) -> None:
+    __slots__ = ("answer", "replay", "verdict")
+
+    def __init__(
+        self, answer: Answer | None, verdict: Fresh | Stale, replay: Replay | None = None
+    ) -> None:
         self.answer = answer
         self.verdict = verdict
+        self.replay = replay
 
 
 ASKED: list[Asked] = []
@@ -63,8 +72,12 @@ def ask(
     python_path: Sequence[str],
     scons_folder: str,
     door: int,
+    *,
+    replaying: bool = False,
 ) -> Asked:
     """Decide whether a run needs SCons; changes nothing but the note of how it was answered.
+
+    With `replaying` it is also found out whether a replay can take SCons's place.
 
     Arguments as of `model.answer.answer_for`; `scons_folder` is where the package SCons lies.
     """
@@ -74,32 +87,45 @@ def ask(
         return _told(Asked(None, Stale("fresh.unreadable", str(error))), environment)
     if isinstance(answer, tuple):
         return _told(Asked(None, Stale(*answer)), environment)
+    replay = None
+    verdict: Fresh | Stale
     try:
-        verdict = _verdict(answer, scons_folder, door)
+        verdict, replay = _verdict(answer, scons_folder, door, replaying=replaying)
     except CorruptRecord as error:
         verdict = Stale("fresh.damaged", str(error))
     except (OSError, ValueError) as error:
         verdict = Stale("fresh.unreadable", str(error))
-    asked = Asked(answer, verdict)
+    asked = Asked(answer, verdict, replay)
     if isinstance(verdict, Fresh):
         note = (last_answer.FRESH, "")
+    elif replay is not None:
+        note = (last_answer.REPLAYED, verdict.detail)
     else:
         note = (verdict.reason, verdict.detail)
     last_answer.write(answer.state, last_answer.ANSWERED, *note, answer.key, answer.arguments)
     return _told(asked, environment)
 
 
-def _verdict(answer: Answer, scons_folder: str, door: int) -> Fresh | Stale:
+def _verdict(
+    answer: Answer, scons_folder: str, door: int, *, replaying: bool
+) -> tuple[Fresh | Stale, Replay | None]:
     recorded = snapshot.load(answer.folder, answer.key)
     if recorded is None:
-        return Stale("fresh.new")
+        return Stale("fresh.new"), None
     if door == IN_SCRIPT and any(said.when == READING for said in recorded.said):
-        return Stale("fresh.printed")
+        return Stale("fresh.printed"), None
     home = os.open(".", os.O_RDONLY)
     try:
         os.chdir(answer.top)
         now = circumstances(os.fsencode(scons_folder))
-        return check(answer, recorded, os.environb, now, RealLook())
+        look = RealLook()
+        verdict = check(answer, recorded, os.environb, now, look)
+        if isinstance(verdict, Stale) and verdict.changed is not None and replaying:
+            from incremental_tool.engine import replay
+
+            found = replay.prepare(answer, recorded, verdict.changed, os.environb, look)
+            return (found, None) if isinstance(found, Stale) else (verdict, found)
+        return verdict, None
     finally:
         os.fchdir(home)
         os.close(home)
@@ -113,6 +139,9 @@ def _told(asked: Asked, environment: Mapping[str, str]) -> Asked:
     if isinstance(verdict, Fresh):
         if explain:
             sys.stderr.write("incremental: everything that this answer depended on is as it was\n")
+    elif asked.replay is not None:
+        if explain:
+            sys.stderr.write(f"incremental: no script is read: only inputs changed: {verdict.detail}\n")
     elif explain or verdict.reason == "fresh.damaged":
         from incremental_tool.model.reason import Reason
 
@@ -170,7 +199,12 @@ def answer(
     With `INCREMENTAL_AUDIT=1` SCons is asked as well, and the status is its.
     """
     environment = os.environ
-    asked = ask(arguments, environment, start, python_path, scons_folder, door)
+    replaying = not replay_off(environment)
+    asked = ask(
+        arguments, environment, start, python_path, scons_folder, door, replaying=replaying
+    )
+    if asked.replay is not None:
+        return _replayed(asked.replay, door)
     if not isinstance(asked.verdict, Fresh):
         return None
     if is_on(environment.get("INCREMENTAL_AUDIT", "0")):
@@ -184,6 +218,22 @@ def answer(
     return 0
 
 
+def _replayed(replay: Replay, door: int) -> int:
+    """Do what an edit made necessary; return the exit status."""
+    answer = replay.answer
+    if door == BEFORE_SCONS:
+        sys.stdout.write(entering(answer))
+    before = [said for said in replay.snapshot.said if said.when != BUILDING]
+    _print(texts(before, answer.line, door))
+    home = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(answer.top)
+        return replay.run()
+    finally:
+        os.fchdir(home)
+        os.close(home)
+
+
 def say(asked: Asked, door: int) -> None:
     """Print what SCons would have printed from here on; the verdict is Fresh."""
     answer, verdict = asked.answer, asked.verdict
@@ -191,7 +241,11 @@ def say(asked: Asked, door: int) -> None:
         return
     if door == BEFORE_SCONS:
         sys.stdout.write(entering(answer))
-    for stream, text in texts(verdict.said, answer.line, door):
+    _print(texts(verdict.said, answer.line, door))
+
+
+def _print(printed: Sequence[tuple[int, str]]) -> None:
+    for stream, text in printed:
         if stream == STDERR:
             sys.stdout.flush()
             sys.stderr.write(text)

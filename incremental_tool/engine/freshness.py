@@ -3,14 +3,17 @@
 `check` compares everything that the snapshot names with what is there now,
 cheapest first: circumstances, options, variables, then one `stat` for each file,
 then what must exist, must not exist or leads somewhere, then folders, and last
-the processes that are run again. It stops at the first difference and names it.
+the processes that are run again. It stops at the first difference and names it;
+but when a file is not as it was it goes on, and tells whether files are *all* that
+is not as it was, and which: a replay may be able to deal with those.
 
 Properties kept:
 
 * Fresh is said only when nothing differs. Whatever cannot be compared differs.
 * A folder whose stat differs is listed again, and only what was seen of it counts.
-* Processes run last, and only when all else is as recorded and the scripts are among
-  the recorded files: a snapshot that was planted cannot know their inode and change time.
+* Processes run last, and only when all else is as recorded (or a replay can deal with it) and the
+  scripts are among the recorded files: a snapshot that was planted cannot know their inode and
+  change time.
 
 Imports only what Python has loaded anyway; the reasons' sentences are for those
 who print them. The disk is an argument. Knows nothing of how snapshots are made.
@@ -29,7 +32,7 @@ from incremental_tool.model.snapshot import COLUMNS, Said, identity
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Protocol
 
     from incremental_tool.model.answer import Answer
@@ -69,6 +72,10 @@ _identity = attrgetter(*COLUMNS)
 """As `identity`, without a step of Python; device and inode as signed as Python gives them."""
 
 
+MOST_CHANGED = 500
+"""Files beyond which nobody asks which they are: a full run is as good then."""
+
+
 class Fresh:
     """The answer: nothing is to be done; `said` is what SCons would print."""
 
@@ -79,13 +86,18 @@ class Fresh:
 
 
 class Stale:
-    """Why SCons must run: a reason's id from the catalogue, and what it is about."""
+    """Why SCons must run: a reason's id from the catalogue, and what it is about.
 
-    __slots__ = ("detail", "reason")
+    `changed` are the indices of the files that are not as they were, where nothing else is known to
+    differ, and no script is among them; None otherwise.
+    """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    __slots__ = ("changed", "detail", "reason")
+
+    def __init__(self, reason: str, detail: str = "", changed: list[int] | None = None) -> None:
         self.reason = reason
         self.detail = detail
+        self.changed = changed
 
 
 class RealLook:
@@ -148,12 +160,17 @@ def check(
         _other_circumstances(snapshot, now)
         or _other_options(snapshot, answer)
         or _other_environment(snapshot, environment)
-        or _changed_file(snapshot.files, look)
-        or _changed_presence(snapshot, look)
-        or _changed_folder(snapshot, look)
-        or _changed_process(snapshot, answer, look)
     )
-    return stale or Fresh(snapshot.said)
+    if stale is not None:
+        return stale
+    scripts = {os.fsencode(script) for script in answer.scripts}
+    changed = changed_files(snapshot.files, look, scripts)
+    if changed:
+        first, last = changed[0][1], snapshot.files.paths[changed[-1][0]]
+        if len(changed) <= MOST_CHANGED and last not in scripts and _other_places(snapshot, look) is None:
+            first.changed = [at for at, _ in changed]
+        return first
+    return _other_places(snapshot, look) or changed_process(snapshot, answer, look) or Fresh(snapshot.said)
 
 
 def _text(name: bytes) -> str:
@@ -190,23 +207,43 @@ def _other_environment(snapshot: Snapshot, environment: Mapping[bytes, bytes]) -
     return None
 
 
-def _changed_file(files: Marks, look: Look) -> Stale | None:
-    # All in C, one file at a time: nothing is done in Python for a file that is as it was, no
-    # list of 20,000 stat results is ever held, and nothing behind the first change is looked at.
-    position = count()
-    differs = map(ne, map(_identity, map(look.stat, files.paths)), files.rows())
-    while True:
+def _other_places(snapshot: Snapshot, look: Look) -> Stale | None:
+    return _changed_presence(snapshot, look) or _changed_folder(snapshot, look)
+
+
+def changed_files(files: Marks, look: Look, last: Collection[bytes]) -> list[tuple[int, Stale]]:
+    """Return the files that are not as they were.
+
+    Ends with the first of those named `last`, and with one more than MOST_CHANGED.
+    """
+    # All in C, one file at a time: nothing is done in Python for a file that is as it was, and no
+    # list of 20,000 stat results is ever held.
+    found: list[tuple[int, Stale]] = []
+    start = 0
+    while len(found) <= MOST_CHANGED:
+        position = count(start)
+        paths, rows = islice(files.paths, start, None), islice(files.rows(), start, None)
+        differs = map(ne, map(_identity, map(look.stat, paths)), rows)
+        reason = ""
         try:
             at = next(compress(position, differs), None)
         except FileNotFoundError:
-            return Stale("fresh.stale.file-gone", _text(files.paths[next(position) - 1]))
+            reason = "fresh.stale.file-gone"
         except (OSError, ValueError):
-            return Stale("fresh.stale.file-changed", _text(files.paths[next(position) - 1]))
-        if at is None:
-            return None
-        stale = _compare(files, at, look)
-        if stale is not None:
-            return stale
+            reason = "fresh.stale.file-changed"
+        if reason:
+            at = next(position) - 1
+            found.append((at, Stale(reason, _text(files.paths[at]))))
+        elif at is None:
+            break
+        else:
+            stale = _compare(files, at, look)
+            if stale is not None:
+                found.append((at, stale))
+        if found and files.paths[at] in last:
+            break
+        start = at + 1
+    return found
 
 
 def _compare(files: Marks, at: int, look: Look) -> Stale | None:
@@ -266,7 +303,8 @@ def _changed_folder(snapshot: Snapshot, look: Look) -> Stale | None:
     return None
 
 
-def _changed_process(snapshot: Snapshot, answer: Answer, look: Look) -> Stale | None:
+def changed_process(snapshot: Snapshot, answer: Answer, look: Look) -> Stale | None:
+    """Run the snapshot's processes again; call when all that may not differ is as it was."""
     for script in answer.scripts:
         if os.fsencode(script) not in snapshot.files.paths:
             return Stale("fresh.damaged", f"{script} is not in it")

@@ -175,6 +175,11 @@ class MultiLevelCache:
             real = self._real_folders[folder] = os.path.realpath(folder)
         return real
 
+    def signature(self, path: bytes, status: os.stat_result) -> Optional[str]:
+        """Return SCons's content signature of a file with this status, read only if need be."""
+        entry = self.files.observe(path, status)
+        return entry.signature.hex() if entry is not None and entry.signature else None
+
     # --- telling --------------------------------------------------------------
 
     def report(self, reason: Reason) -> None:

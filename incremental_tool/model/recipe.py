@@ -132,6 +132,8 @@ class Recipe:
         Name of the hash that SCons signs contents with.
     database
         Path of SCons's database; empty where each folder has one of its own.
+    variables
+        (name, value) of this tool's construction variables that the scripts have set.
     jobs
         How many commands run at once when the command line does not say.
     actions
@@ -160,12 +162,14 @@ class Recipe:
         "refusal",
         "settings",
         "tops",
+        "variables",
     )
 
     def __init__(self) -> None:
         self.refusal = ("", "")
         self.algorithm = b""
         self.database = b""
+        self.variables: list[tuple[str, str]] = []
         self.jobs = 1
         self.actions: list[Action] = []
         self.settings: list[Setting] = []

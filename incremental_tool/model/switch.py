@@ -27,3 +27,9 @@ def switched_off(environment: Mapping[str, str]) -> bool:
 def fast_path_off(environment: Mapping[str, str]) -> bool:
     """Tell whether nothing may be answered before the scripts are read, nor recorded for it."""
     return switched_off(environment) or not is_on(environment.get("INCREMENTAL_FAST", "1"))
+
+
+def replay_off(environment: Mapping[str, str]) -> bool:
+    """Tell whether SCons is to run whatever has changed; also so that an audit compares with it."""
+    audited = is_on(environment.get("INCREMENTAL_AUDIT", "0"))
+    return audited or not is_on(environment.get("INCREMENTAL_REPLAY", "1"))

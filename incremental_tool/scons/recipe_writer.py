@@ -38,6 +38,7 @@ from incremental_tool.model.recipe import (
     Top,
 )
 from incremental_tool.model.snapshot import identity
+from incremental_tool.scons.session import SESSION
 from incremental_tool.store import snapshot as store
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ if TYPE_CHECKING:
 _File = SCons.Node.FS.File
 _Dir = SCons.Node.FS.Dir
 _HARMLESS = frozenset(
-    "num_jobs warn duplicate diskcheck hash_format hash_chunksize md5_chunksize stack_size help"
-    " max_drift".split()
+    {
+        *("num_jobs", "max_drift", "hash_format", "hash_chunksize", "md5_chunksize"),
+        *("warn", "duplicate", "diskcheck", "stack_size", "help"),
+    }
 )
 """Options that a script may set without a replay having to know more of them than is recorded."""
 
@@ -104,6 +107,8 @@ class RecipeWriter:
         other = sorted(name for name in chosen if name not in _HARMLESS)
         if chosen.get("max_drift") == 0:
             other.append("max_drift")
+        variables = SESSION.chosen.items()
+        recipe.variables = [(name, str(value)) for name, value in variables if value is not None]
         recipe.jobs = max(1, int(chosen.get("num_jobs") or 1))
         recipe.algorithm = SCons.Util.hashes.get_current_hash_algorithm_used().encode()
         if other:

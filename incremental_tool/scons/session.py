@@ -49,6 +49,8 @@ class Session:
         """Targets left in place that SCons would have removed before building them."""
         self._settled: set[Any] = set()
         self._told = False
+        self.chosen: dict[str, Any] = {}
+        """What the scripts have set of this tool's construction variables."""
         self.signed: set[Any] = set()
         """Source nodes whose signature, as SCons holds it, was found by our Decider."""
 
@@ -92,7 +94,7 @@ class Session:
                 self.off = True  # -n writes nothing, and so do we
                 return
             top = SCons.Node.FS.get_default_fs().Top.get_abspath()
-            chosen = {name: env.get(name) for name in NAMES}
+            chosen = self.chosen = {name: env.get(name) for name in NAMES}
             settings = settings_for(top, os.environ, chosen)
             name = SCons.Util.hashes.get_current_hash_algorithm_used()
             self._cache = MultiLevelCache(settings, _sign, name.encode())

@@ -1,7 +1,7 @@
 """How the last run was answered, and recorded: two small files that `explain` reads.
 
 Each holds NUL-joined fields: b"1" (the format), nanoseconds since 1970, a reason's id
-(or b"fresh", b"recorded"), its detail, the snapshot's key (or nothing), then the
+(or b"fresh", b"replayed", b"recorded"), its detail, the snapshot's key (or nothing), then the
 arguments of the run. Written in place, because each run writes one: what a kill
 leaves half-written reads as none.
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ANSWERED, RECORDED = "last_answer", "last_recording"
 """The two files: how the run was answered; whether its build was recorded for the next."""
 
-FRESH, KEPT = "fresh", "recorded"
+FRESH, REPLAYED, KEPT = "fresh", "replayed", "recorded"
 """What stands in place of a reason when all went well."""
 
 _FORMAT = b"1"

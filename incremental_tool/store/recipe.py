@@ -8,7 +8,8 @@ Layout, in the byte order of the machine::
                           its position, what hides it, a count and as many files; count
                           of places, and a file for each
     directives size u64, and eight bytes for each of the snapshot's files
-    texts      through zlib, a list: two for the refusal, algorithm, database, count of
+    texts      through zlib, a list: two for the refusal, variables
+               (a list), algorithm, database, count of
                settings, for each setting shell, mode, salt, and its variables (a list);
                folders, joined by NUL; for each top its text and its folders, joined by
                NUL; for each place folder and name; for each action its kind, its steps,
@@ -47,6 +48,7 @@ def pack_recipe(recipe: Recipe) -> bytes:
     numbers.append(len(recipe.places))
     numbers += [file for file, _, _ in recipe.places]
     texts = [text.encode() for text in recipe.refusal]
+    texts.append(list_of([text.encode() for pair in recipe.variables for text in pair]))
     texts += (recipe.algorithm, recipe.database, b"%d" % len(recipe.settings))
     for setting in recipe.settings:
         pairs = [field for pair in setting.variables for field in pair]
@@ -134,17 +136,15 @@ def _unpacked(section: bytes) -> Recipe:
     numbers = _Numbers(packed.cast("I").tolist())
     listed = strings_of(_inflate(section[at:]))
     texts = iter(listed)
-    recipe.jobs = numbers.one()
-    files = [
-        (numbers.one(), *(numbers.some(numbers.one()) for _ in range(3)))
-        for _ in range(numbers.one())
-    ]
-    tops = [
-        (numbers.one(), numbers.one(), numbers.some(numbers.one())) for _ in range(numbers.one())
-    ]
-    places = numbers.some(numbers.one())
+    one, some = numbers.one, numbers.some
+    recipe.jobs = one()
+    files = [(one(), some(one()), some(one()), some(one())) for _ in range(one())]
+    tops = [(one(), one(), some(one())) for _ in range(one())]
+    places = some(one())
     numbers.end()
     recipe.refusal = (next(texts).decode(), next(texts).decode())
+    chosen = [text.decode() for text in strings_of(next(texts))]
+    recipe.variables = list(zip(chosen[::2], chosen[1::2]))
     recipe.algorithm, recipe.database = next(texts), next(texts)
     recipe.settings = [_setting(texts) for _ in range(int(next(texts)))]
     recipe.folders = _joined(next(texts))

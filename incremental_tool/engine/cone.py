@@ -1,0 +1,79 @@
+"""The cone of a change: which recorded actions it can reach, and in what order they run.
+
+Pure: works on a recipe and on indices of files. Which of the actions really run
+is decided when it is their turn, by the content of what they depend on: an
+output that comes out equal ends the way upward.
+
+Knows nothing of disks, nor of how an action is run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from incremental_tool.model.recipe import FUNCTION, REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from incremental_tool.model.recipe import Action, Recipe
+
+WAITING, RUNNING, RAN, SKIPPED, FAILED, BLOCKED = range(6)
+"""What became of a job: not yet its turn; at work; ran well; nothing to do; failed; in vain."""
+
+
+class Job:
+    """One action of the cone.
+
+    `number` is its place in the recipe, `waits` are the jobs that make what it depends on, `inputs`
+    all files that it depends on. `changed` are those of them that it has to be asked about.
+    """
+
+    __slots__ = ("action", "changed", "inputs", "number", "state", "waits")
+
+    def __init__(self, number: int, action: Action, changed: set[int], waits: list[Job]) -> None:
+        self.number = number
+        self.action = action
+        self.changed = changed
+        self.waits = waits
+        self.inputs = [*action.sources, *action.implicit]
+        self.state = WAITING
+
+
+def find_cone(recipe: Recipe, changed: Iterable[int]) -> list[Job]:
+    """Return a job for each action that the changed files can reach, in SCons's order."""
+    reached = set(changed)
+    makers: dict[int, Job] = {}
+    jobs = []
+    for number, action in enumerate(recipe.actions):
+        if reached.isdisjoint(action.sources) and reached.isdisjoint(action.implicit):
+            continue
+        touched = reached.intersection(action.sources).union(reached.intersection(action.implicit))
+        waits = {makers[file].number: makers[file] for file in touched if file in makers}
+        job = Job(number, action, touched, [waits[number] for number in sorted(waits)])
+        jobs.append(job)
+        reached.update(action.outputs)
+        makers.update(dict.fromkeys(action.outputs, job))
+    return jobs
+
+
+def why_not(job: Job, *, silent: bool) -> tuple[str, str] | None:
+    """Return why an action cannot be replayed: a reason's id, and what about it; or None."""
+    for flag in job.action.flags:
+        if flag in REFUSED:
+            return "replay.refuse.action", REFUSED[flag]
+    if b"unshown" in job.action.flags and not silent:
+        return "replay.refuse.action", "what is printed for it is not known"
+    for step in job.action.steps:
+        if step[:1] == FUNCTION:
+            return "replay.refuse.function", step[1:].decode("utf-8", "replace")
+    return None
+
+
+def folders_below(folders: Sequence[bytes], paths: Iterable[bytes]) -> bytes | None:
+    """Return a path that lies in one of the folders; None when there is none."""
+    starts = tuple(b"" if folder == b"." else folder + b"/" for folder in folders)
+    for path in paths:
+        if path.startswith(starts) and not (b"" in starts and path.startswith(b"/")):
+            return path
+    return None

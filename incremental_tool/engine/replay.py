@@ -1,0 +1,346 @@
+"""Replay: run what a changed input touches, from the recipe, without reading a script.
+
+When only the *contents* of known inputs have changed, SCons's graph is what it
+was: its actions, in their order, are in the recipe. Those that the change can reach
+are run through the caches, an output that comes out equal ends the way upward,
+and SCons's own database is brought forward, so that plain SCons has nothing to do.
+
+Rules:
+
+* Nothing is changed on disk before it is known that all that may have to be done
+  can be done; until then every doubt is a reason for a full run (`Refused`).
+* An action runs when SCons would run it: when a signature that its target was built
+  from is another than that of the file now, or a target is not there.
+* The database is written when the commands are over, also after a failure or an
+  interruption: what was finished is finished.
+* The snapshot is renewed only when all went well and the inputs are as they were
+  hashed; otherwise the next run asks SCons.
+
+Knows nothing of SCons itself, nor of what led to the question.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from incremental_tool.base.digest import digest_of
+from incremental_tool.engine.cone import RAN, SKIPPED, Job, find_cone, folders_below, why_not
+from incremental_tool.engine.freshness import Stale, changed_process
+from incremental_tool.engine.replay_work import Replaying
+from incremental_tool.engine.schedule import Interruption, run_jobs
+from incremental_tool.engine.settings import settings_for
+from incremental_tool.model.directives import digest_of_directives, find_directives
+from incremental_tool.model.environment_value import digest_of_value
+from incremental_tool.model.recipe import NEVER_SCANNED, OTHER_ROLE, SCANNED_OTHERWISE
+from incremental_tool.model.snapshot import BUILDING, HIDDEN_NO_PROGRESS, HIDDEN_SILENT
+from incremental_tool.store import snapshot as snapshots
+from incremental_tool.store.sconsign import Sconsign, Signature, Unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from incremental_tool.engine.freshness import Look
+    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.model.answer import Answer
+    from incremental_tool.model.recipe import Recipe, Setting
+    from incremental_tool.model.snapshot import Snapshot
+
+_PROGRESS = HIDDEN_NO_PROGRESS | HIDDEN_SILENT
+_OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
+_CLOSING = b"scons: done building targets.\n"
+_HASHES = {b"md5": "md5", b"sha1": "sha1", b"sha256": "sha256"}
+
+KNOWN_VALUES = {
+    b"PATH": (
+        b"/usr/local/bin:/opt/bin:/bin:/usr/bin:/snap/bin",
+        b"/usr/local/bin:/opt/bin:/bin:/usr/bin",
+    ),
+}
+"""What SCons itself gives to commands where the project says nothing; by version."""
+
+
+class Refused(Exception):  # noqa: N818 - it names a verdict
+    """Why SCons must run: a reason's id and detail."""
+
+
+class Input(NamedTuple):
+    """A changed input: its status when it was read, and what SCons keeps of its content."""
+
+    status: os.stat_result
+    signature: Signature
+
+
+class Replay:
+    """One replay; made by `prepare`."""
+
+    def __init__(self, answer: Answer, snapshot: Snapshot, recipe: Recipe) -> None:
+        self.answer = answer
+        self.snapshot = snapshot
+        self.recipe = recipe
+        self.inputs: dict[int, Input] = {}
+        self.jobs: list[Job] = []
+        self.touched: list[Job] = []
+        """Actions that depend on files which were merely touched."""
+        self.recorded: dict[int, dict[bytes, Optional[str]]] = {}
+        """A job's number -> what its target was built from, as the database has it."""
+        self.environments: dict[int, dict[str, str]] = {}
+        self.database: Sconsign
+        self.cache: MultiLevelCache
+
+    # --- before anything is done ------------------------------------------------
+
+    def prepare(
+        self, changed: Sequence[int], environment: Mapping[bytes, bytes], look: Look
+    ) -> None:
+        """Find out what is to be done, and that it can be. Raises Refused."""
+        self._check_recipe()
+        paths, directives = self.snapshot.files.paths, self.recipe.directives
+        for at in changed:
+            if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b""):
+                raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
+        if below := folders_below(self.recipe.folders, (paths[at] for at in changed)):
+            raise Refused("replay.refuse.folder", os.fsdecode(below))
+        stale = changed_process(self.snapshot, self.answer, look)
+        if stale is not None:
+            raise Refused(stale.reason, stale.detail)
+        try:
+            self.database = Sconsign(self.recipe.database)
+            self._look_at_inputs(changed, look)
+            self._find_jobs()
+        except (Unexpected, OSError) as error:
+            raise Refused("replay.refuse.sconsign", str(error)) from None
+        self._check_jobs()
+        for job in self.jobs:
+            number = job.action.setting
+            if number not in self.environments:
+                setting = self.recipe.settings[number]
+                self.environments[number] = _environment(setting, environment)
+
+    def _check_recipe(self) -> None:
+        recipe, neutral = self.recipe, self.answer.line.neutral
+        if recipe.refusal[0]:
+            raise Refused(*recipe.refusal)
+        for name in ("no_exec", "question"):
+            if neutral.get(name):
+                raise Refused("replay.refuse.option", name)
+        if recipe.algorithm not in _HASHES:
+            raise Refused("replay.refuse.sconsign", f"hash {os.fsdecode(recipe.algorithm)}")
+        tops = [(top.hidden_by, top.text) for top in recipe.tops]
+        expected = _merged([(_PROGRESS, _OPENING), *tops, (_PROGRESS, _CLOSING)])
+        building = [said for said in self.snapshot.said if said.when == BUILDING]
+        if _merged([(said.hidden_by, said.text) for said in building]) != expected:
+            raise Refused("replay.refuse.printed", "")
+
+    def _look_at_inputs(self, changed: Sequence[int], look: Look) -> None:
+        from incremental_tool.engine.multi_level_cache import MultiLevelCache
+
+        algorithm = self.recipe.algorithm
+        settings = settings_for(self.answer.top, os.environ, dict(self.recipe.variables))
+        self.cache = MultiLevelCache(settings, _signer(algorithm), algorithm)
+        for at in changed:
+            path = self.snapshot.files.paths[at]
+            try:
+                status = look.stat(path)
+            except OSError:
+                raise Refused("fresh.stale.file-gone", os.fsdecode(path)) from None
+            signature = self.cache.signature(path, status)
+            if signature is None:
+                raise Refused("replay.refuse.file", os.fsdecode(path))
+            self.inputs[at] = Input(status, _signature(signature, status))
+
+    def _find_jobs(self) -> None:
+        """Find the cone of what has another content, and what depends on merely touched files."""
+        paths = self.snapshot.files.paths
+        other: set[int] = set()
+        for job in find_cone(self.recipe, self.inputs):
+            direct = job.changed & self.inputs.keys()
+            if not direct:
+                continue
+            recorded = self._recorded(job)
+            different = {
+                at for at in direct if recorded[paths[at]] != self.inputs[at].signature.csig
+            }
+            other |= different
+            if not different:
+                self.touched.append(job)
+        self.jobs = find_cone(self.recipe, other)
+        numbers = {job.number for job in self.jobs}
+        self.touched = [job for job in self.touched if job.number not in numbers]
+        for job in self.jobs:
+            job.changed |= self.inputs.keys() & set(job.inputs)
+            self._recorded(job)
+        for at in sorted(other):
+            self._check_directives(at)
+
+    def _recorded(self, job: Job) -> dict[bytes, Optional[str]]:
+        known = self.recorded.get(job.number)
+        if known is None:
+            paths = self.snapshot.files.paths
+            known = self.recorded[job.number] = {}
+            for output in job.action.outputs:
+                found = self.database.sources_of(paths[output])
+                for at in job.changed:
+                    if paths[at] not in found:
+                        raise Unexpected(
+                            f"{os.fsdecode(paths[at])} is no source of {os.fsdecode(paths[output])}"
+                        )
+                for name, csig in found.items():
+                    if known.setdefault(name, csig) != csig:
+                        known[name] = None
+        return known
+
+    def _check_directives(self, at: int) -> None:
+        """Raise unless SCons would find the same implicit dependencies in a changed file."""
+        path = self.snapshot.files.paths[at]
+        known = self.recipe.directives[8 * at : 8 * at + 8]
+        if known == NEVER_SCANNED:
+            return
+        if known == SCANNED_OTHERWISE:
+            raise Refused("replay.refuse.scanner", os.fsdecode(path))
+        content = self.cache.disk.read(path)
+        if digest_of(content) != self.cache.files.digest(path):
+            raise Refused("replay.refuse.moved", os.fsdecode(path))
+        found = find_directives(content)
+        if found is None or digest_of_directives(found) != known:
+            raise Refused("replay.refuse.includes", os.fsdecode(path))
+
+    def _check_jobs(self) -> None:
+        paths = self.snapshot.files.paths
+        silent = bool(self.answer.line.neutral.get("silent"))
+        for job in self.jobs:
+            why = why_not(job, silent=silent)
+            names = [paths[at] for at in job.action.outputs]
+            if why is not None:
+                raise Refused(why[0], f"{os.fsdecode(names[0])}: {why[1]}")
+            below = folders_below(self.recipe.folders, names)
+            if below is not None:
+                raise Refused("replay.refuse.folder", os.fsdecode(below))
+
+    # --- doing it -----------------------------------------------------------------
+
+    def run(self) -> int:
+        """Run the jobs, after what is printed before building; return the exit status."""
+        from incremental_tool.engine.command_cache import CommandCache
+        from incremental_tool.engine.planner import Planner
+
+        neutral, cache = self.answer.line.neutral, self.cache
+        cache.open_for_commands()
+        commands = CommandCache(cache, Planner(cache, os.fsencode(self.answer.top)))
+        work = Replaying(self, commands)
+        with Interruption() as interruption:
+            work.progress(_OPENING)
+            well = run_jobs(
+                self.jobs,
+                work,
+                int(neutral.get("num_jobs") or self.recipe.jobs),
+                interruption,
+                keep_going=bool(neutral.get("keep_going")),
+            )
+            if interruption.happened:
+                work.tell_interrupted()
+            if well:
+                work.progress(_CLOSING)
+            elif neutral.get("keep_going"):
+                work.progress(b"scons: done building targets (errors occurred during build).\n")
+            else:
+                work.progress(b"scons: building terminated because of errors.\n")
+            if interruption.happened:
+                work.progress(b"scons: writing .sconsign file.\n")
+            self._write_database(work.signatures)
+            cache.commit()
+            if well:
+                self._renew_snapshot(work)
+            cache.close()
+        return 0 if well else 2
+
+    def _write_database(self, signatures: dict[int, Signature]) -> None:
+        """Bring SCons's database forward by what was done."""
+        paths, database = self.snapshot.files.paths, self.database
+        places: dict[int, list[bytes]] = {}
+        for at, folder, name in self.recipe.places:
+            places.setdefault(at, []).append(os.path.join(folder, name))
+        for at, signature in signatures.items():
+            for path in (paths[at], *places.get(at, ())):
+                database.renew(path, signature)
+        for job in (*self.jobs, *self.touched):
+            if job.state in (RAN, SKIPPED) or job in self.touched:
+                renewed = {paths[at]: signatures[at] for at in job.inputs if at in signatures}
+                for output in job.action.outputs:
+                    database.renew_sources(paths[output], renewed)
+        database.write()
+
+    def _renew_snapshot(self, work: Replaying) -> None:
+        """Let the snapshot say what is there now, if the inputs are as they were hashed."""
+        from incremental_tool.engine.renewal import renew
+
+        statuses = {at: one.status for at, one in self.inputs.items()}
+        statuses.update(work.statuses)
+        try:
+            renew(self.answer, self.snapshot, statuses, self._databases(), self.cache.disk)
+        except (OSError, ValueError):
+            pass  # the next run asks SCons
+
+    def _databases(self) -> list[bytes]:
+        paths = self.snapshot.files.paths
+        return self.database.paths([paths[at] for job in self.jobs for at in job.action.outputs])
+
+
+def prepare(
+    answer: Answer,
+    snapshot: Snapshot,
+    changed: Sequence[int],
+    environment: Mapping[bytes, bytes],
+    look: Look,
+) -> Replay | Stale:
+    """Return a replay that is ready to run, or why SCons must run. Call in the top folder."""
+    recipe = snapshots.load_recipe(answer.folder, answer.key)
+    if recipe is None:
+        return Stale("fresh.new")
+    replay = Replay(answer, snapshot, recipe)
+    try:
+        replay.prepare(changed, environment, look)
+    except Refused as why:
+        return Stale(*why.args)
+    except (IndexError, KeyError) as error:
+        return Stale("fresh.damaged", f"{type(error).__name__}: {error}")
+    return replay
+
+
+def _merged(texts: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    merged: list[tuple[int, bytes]] = []
+    for hidden, text in texts:
+        if merged and merged[-1][0] == hidden:
+            merged[-1] = (hidden, merged[-1][1] + text)
+        else:
+            merged.append((hidden, text))
+    return merged
+
+
+def _signer(algorithm: bytes):  # type: ignore[no-untyped-def]
+    import hashlib
+
+    name = _HASHES[algorithm]
+    return lambda content: hashlib.new(name, content, usedforsecurity=False).digest()
+
+
+def _signature(csig: str, status: os.stat_result) -> Signature:
+    return Signature(csig, int(status.st_mtime), status.st_size)
+
+
+def _environment(setting: Setting, present: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return the environment of commands, its values taken from where they can be had."""
+    found: dict[str, str] = {}
+    for name, digest in setting.variables:
+        values = [present[name]] if name in present else []
+        values += KNOWN_VALUES.get(name, ())
+        value = next(
+            (v for v in values if not digest or digest_of_value(setting.salt, name, v) == digest),
+            None,
+        )
+        if value is None:
+            raise Refused("replay.refuse.environment", os.fsdecode(name))
+        found[os.fsdecode(name)] = os.fsdecode(value)
+    return found
+
+

@@ -1,0 +1,176 @@
+"""One replay's jobs at work: what is removed, printed, run and looked at.
+
+Everything is printed as SCons prints it: the recorded texts, errors with the name
+of the target, "is up to date" for what was asked for and had nothing to do.
+
+Signatures are taken in the calling thread when a job is over; the commands run in
+whatever thread the schedule gives them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from incremental_tool.engine.command_cache import clear
+from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
+from incremental_tool.engine.plan import Request
+from incremental_tool.model.reason import Reason
+from incremental_tool.model.recipe import RUN, SHOW
+from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
+from incremental_tool.store.sconsign import Signature
+
+if TYPE_CHECKING:
+    from incremental_tool.engine.command_cache import CommandCache
+    from incremental_tool.engine.cone import Job
+    from incremental_tool.engine.replay import Replay
+    from incremental_tool.engine.schedule import Outcome
+
+_KEEPING = frozenset({b"compile", b"link"})
+"""Kinds that write their target anew: the old one may stay in place until the new is known."""
+
+
+class Replaying:
+    """The work of one replay; see `engine.schedule.Work`."""
+
+    def __init__(self, replay: Replay, commands: CommandCache) -> None:
+        self._replay = replay
+        self._commands = commands
+        self._paths = replay.snapshot.files.paths
+        neutral = replay.answer.line.neutral
+        self._silent = bool(neutral.get("silent"))
+        self._hidden = HIDDEN_SILENT if self._silent else 0
+        self._hidden |= HIDDEN_NO_PROGRESS if neutral.get("no_progress") else 0
+        self._directory = os.fsencode(replay.answer.top)
+        self._said = 0
+        self.signatures: dict[int, Signature] = {
+            at: one.signature for at, one in replay.inputs.items()
+        }
+        self.statuses: dict[int, os.stat_result] = {}
+        self._built: set[int] = set()
+
+    # --- printing -----------------------------------------------------------------
+
+    def progress(self, text: bytes) -> None:
+        """Print one of SCons's messages about its progress."""
+        if not self._hidden:
+            self._print(text)
+
+    @staticmethod
+    def _print(text: bytes) -> None:
+        sys.stdout.write(text.decode("utf-8", "surrogateescape"))
+        sys.stdout.flush()
+
+    def tell_interrupted(self) -> None:
+        """Print what SCons says when a signal has ended the build."""
+        if not self._hidden:
+            sys.stderr.write("scons: Build interrupted.\n")
+            sys.stderr.flush()
+
+    def passed(self, number: int) -> None:
+        """See `Work.passed`."""
+        tops = self._replay.recipe.tops
+        while self._said < len(tops) and tops[self._said].position <= number:
+            top = tops[self._said]
+            self._said += 1
+            if not top.hidden_by & self._hidden and not self._is_done(top.files, top.folders):
+                self._print(top.text)
+
+    def _is_done(self, files: list[int], folders: list[bytes]) -> bool:
+        starts = tuple(b"" if folder == b"." else folder + b"/" for folder in folders)
+        for job in self._replay.jobs:
+            if job.state not in (RAN, FAILED, BLOCKED):
+                continue
+            for at in job.action.outputs:
+                if at in files or (starts and self._paths[at].startswith(starts)):
+                    return True
+        return False
+
+    # --- the schedule's questions ---------------------------------------------------
+
+    def is_needed(self, job: Job) -> bool:
+        """See `Work.is_needed`: SCons's content decision."""
+        recorded = self._replay.recorded[job.number]
+        for at in job.changed:
+            signature = self.signatures.get(at)
+            if signature is not None and recorded[self._paths[at]] != signature.csig:
+                return True
+        return False
+
+    def perform(self, job: Job) -> int:
+        """See `Work.perform`."""
+        action = job.action
+        outputs = [self._paths[at] for at in action.outputs]
+        removable = [] if b"precious" in action.flags else outputs
+        runs = sum(step[:1] == RUN for step in action.steps)
+        if runs != 1 or action.kind not in _KEEPING:
+            clear(removable)
+            removable = []
+        for step in action.steps:
+            if step[:1] == SHOW and not self._silent:
+                self._print(step[1:] + b"\n")
+            elif step[:1] == RUN:
+                status = self._run(job, step[1:], outputs, removable)
+                if status:
+                    return status
+        return 0
+
+    def _run(self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]) -> int:
+        setting = self._replay.recipe.settings[job.action.setting]
+        environment = self._replay.environments[job.action.setting]
+        text = line.decode("utf-8", "surrogateescape")
+        shell, mode = os.fsdecode(setting.shell), os.fsdecode(setting.mode)
+
+        def plain() -> int:
+            return subprocess.Popen([shell, "-c", text], env=environment).wait()
+
+        request = Request(
+            text=text,
+            shell=shell,
+            environment=environment,
+            targets=outputs,
+            side_effects=[],
+            removable=removable,
+            built_inputs=[self._paths[at] for at in job.changed if at in self._built],
+            directory=self._directory,
+            mode="auto" if mode == "declared" else mode,
+            declared=lambda: Reason("zir.refuse.no-context"),
+            refusal=None,
+            terminal=sys.stderr.isatty(),
+        )
+        return self._commands.run(request, plain)
+
+    def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
+        """See `Work.finish`."""
+        if outcome != 0:
+            self._tell_failed(job, outcome, interrupted=interrupted)
+            return
+        cache = self._replay.cache
+        for at in job.action.outputs:
+            path = self._paths[at]
+            cache.files.forget(path)
+            self._built.add(at)
+            try:
+                status = cache.disk.stat(path)
+            except OSError:
+                continue  # SCons does not ask either; the database says what was there
+            csig = cache.signature(path, status)
+            if csig is not None:
+                self.signatures[at] = Signature(csig, int(status.st_mtime), status.st_size)
+                self.statuses[at] = status
+
+    def _tell_failed(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
+        name = os.fsdecode(self._paths[job.action.outputs[0]])
+        if interrupted:
+            why = "Build interrupted."
+        elif isinstance(outcome, OSError):
+            why = f"{outcome.filename}: {outcome.strerror}" if outcome.filename else str(outcome)
+        else:
+            why = f"Error {outcome}" if isinstance(outcome, int) else str(outcome)
+        sys.stdout.flush()
+        sys.stderr.write(f"scons: *** [{name}] {why}\n")
+        sys.stderr.flush()
+
+

@@ -1,0 +1,141 @@
+"""Runs jobs in the order of what they depend on, several at once, as SCons does.
+
+A single job that is ready, with none at work beside it, runs in the calling
+thread: most edits set off a chain, which needs no threads at all. After a
+failure nothing new is begun, unless the run is to keep going; what depends on a
+failed job is never begun. A signal ends the run likewise: what is at work is
+waited for, for it was told, too.
+
+Deciding and finishing happen in the calling thread, one job at a time.
+Knows nothing of what a job does.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol, Union
+
+from incremental_tool.engine.cone import BLOCKED, FAILED, RAN, RUNNING, SKIPPED, WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from incremental_tool.engine.cone import Job
+
+_OVER = (RAN, SKIPPED, FAILED, BLOCKED)
+_END = 1 << 62
+
+Outcome = Union[int, Exception]
+"""What came of a job: an exit status, or what went wrong before there was one."""
+
+
+class Work(Protocol):
+    """What the schedule asks of whoever knows the jobs."""
+
+    def is_needed(self, job: Job) -> bool:
+        """Tell whether a job, all of whose dependencies are done, has anything to do."""
+
+    def perform(self, job: Job) -> int:
+        """Do it, in any thread; return an exit status."""
+
+    def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
+        """Take note of the outcome."""
+
+    def passed(self, number: int) -> None:
+        """Take note that every job with a smaller number is over."""
+
+
+class Interruption:
+    """Signals that end a run, noted instead of raised, as SCons does; a context manager."""
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._before: list[tuple[int, Any]] = []
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._before.append((number, signal.signal(number, self._note)))
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of handlers
+        self.happened = True
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before:
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    work: Work,
+    at_once: int,
+    interruption: Interruption,
+    *,
+    keep_going: bool,
+) -> bool:
+    """Run the jobs, which come in the order of building; tell whether all went well."""
+    results: SimpleQueue[tuple[Job, Outcome]] = SimpleQueue()
+    running = 0
+    well = True
+    while True:
+        going_on = (well or keep_going) and not interruption.happened
+        ready = _ready(jobs, work) if going_on else []
+        if going_on:
+            work.passed(min((job.number for job in jobs if job.state not in _OVER), default=_END))
+        if ready and running < at_once and (running or (len(ready) > 1 and at_once > 1)):
+            _start(ready[0], work, results)
+            running += 1
+            continue
+        if running:
+            job, outcome = results.get()
+            running -= 1
+        elif ready:
+            job = ready[0]
+            job.state = RUNNING
+            outcome = _performed(job, work)
+        else:
+            break
+        job.state = RAN if outcome == 0 else FAILED
+        well = well and outcome == 0
+        work.finish(job, outcome, interrupted=interruption.happened)
+    return well and not interruption.happened
+
+
+def _ready(jobs: Sequence[Job], work: Work) -> list[Job]:
+    """Return the jobs that can begin; those that need not, or never can, are over."""
+    while True:
+        settled = False
+        ready = []
+        for job in jobs:
+            if job.state != WAITING:
+                continue
+            if any(other.state in (FAILED, BLOCKED) for other in job.waits):
+                job.state = BLOCKED
+            elif all(other.state in (RAN, SKIPPED) for other in job.waits):
+                if work.is_needed(job):
+                    ready.append(job)
+                else:
+                    job.state = SKIPPED
+                    settled = True
+        if not settled:
+            return ready
+
+
+def _performed(job: Job, work: Work) -> Outcome:
+    try:
+        return work.perform(job)
+    except Exception as error:  # told as SCons tells what goes wrong in a target
+        return error
+
+
+def _start(job: Job, work: Work, results: SimpleQueue[tuple[Job, Outcome]]) -> None:
+    job.state = RUNNING
+
+    def perform() -> None:
+        results.put((job, _performed(job, work)))
+
+    threading.Thread(target=perform, daemon=True).start()
