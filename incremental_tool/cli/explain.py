@@ -104,7 +104,9 @@ def _answered(answered: LastAnswer) -> str:
     if answered.reason == last_answer.FRESH:
         return "fresh; no script was read: everything that the answer depended on was as recorded."
     if answered.reason == last_answer.REPLAYED:
-        return f"no script was read: what the changed inputs touch was replayed ({answered.detail})."
+        return (
+            f"no script was read: what the changed inputs touch was replayed ({answered.detail})."
+        )
     return f"SCons read its scripts: {_sentence(answered)} [{answered.reason}]"
 
 

@@ -141,7 +141,9 @@ def _told(asked: Asked, environment: Mapping[str, str]) -> Asked:
             sys.stderr.write("incremental: everything that this answer depended on is as it was\n")
     elif asked.replay is not None:
         if explain:
-            sys.stderr.write(f"incremental: no script is read: only inputs changed: {verdict.detail}\n")
+            sys.stderr.write(
+                f"incremental: no script is read: only inputs changed: {verdict.detail}\n"
+            )
     elif explain or verdict.reason == "fresh.damaged":
         from incremental_tool.model.reason import Reason
 
@@ -200,9 +202,7 @@ def answer(
     """
     environment = os.environ
     replaying = not replay_off(environment)
-    asked = ask(
-        arguments, environment, start, python_path, scons_folder, door, replaying=replaying
-    )
+    asked = ask(arguments, environment, start, python_path, scons_folder, door, replaying=replaying)
     if asked.replay is not None:
         return _replayed(asked.replay, door)
     if not isinstance(asked.verdict, Fresh):

@@ -167,10 +167,18 @@ def check(
     changed = changed_files(snapshot.files, look, scripts)
     if changed:
         first, last = changed[0][1], snapshot.files.paths[changed[-1][0]]
-        if len(changed) <= MOST_CHANGED and last not in scripts and _other_places(snapshot, look) is None:
+        if (
+            len(changed) <= MOST_CHANGED
+            and last not in scripts
+            and _other_places(snapshot, look) is None
+        ):
             first.changed = [at for at, _ in changed]
         return first
-    return _other_places(snapshot, look) or changed_process(snapshot, answer, look) or Fresh(snapshot.said)
+    return (
+        _other_places(snapshot, look)
+        or changed_process(snapshot, answer, look)
+        or Fresh(snapshot.said)
+    )
 
 
 def _text(name: bytes) -> str:

@@ -247,15 +247,15 @@ class Replay:
                 work.progress(b"scons: building terminated because of errors.\n")
             if interruption.happened:
                 work.progress(b"scons: writing .sconsign file.\n")
-            self._write_database(work.signatures)
+            written = self._write_database(work.signatures)
             cache.commit()
             if well:
-                self._renew_snapshot(work)
+                self._renew_snapshot(work, written)
             cache.close()
         return 0 if well else 2
 
-    def _write_database(self, signatures: dict[int, Signature]) -> None:
-        """Bring SCons's database forward by what was done."""
+    def _write_database(self, signatures: dict[int, Signature]) -> list[bytes]:
+        """Bring SCons's database forward by what was done; return the files written."""
         paths, database = self.snapshot.files.paths, self.database
         places: dict[int, list[bytes]] = {}
         for at, folder, name in self.recipe.places:
@@ -268,16 +268,208 @@ class Replay:
                 renewed = {paths[at]: signatures[at] for at in job.inputs if at in signatures}
                 for output in job.action.outputs:
                     database.renew_sources(paths[output], renewed)
-        database.write()
+        return database.write()
 
-    def _renew_snapshot(self, work: Replaying) -> None:
+    def _renew_snapshot(self, work: Replaying, written: Sequence[bytes]) -> None:
         """Let the snapshot say what is there now, if the inputs are as they were hashed."""
         from incremental_tool.engine.renewal import renew
 
         statuses = {at: one.status for at, one in self.inputs.items()}
         statuses.update(work.statuses)
         try:
-            renew(self.answer, self.snapshot, statuses, self._databases(), self.cache.disk)
+            renew(self.answer, self.snapshot, statuses, written, self.cache.disk)
+        except (OSError, ValueError):
+            pass  # the next run asks SCons
+
+
+def prepare(
+        self, changed: Sequence[int], environment: Mapping[bytes, bytes], look: Look
+    ) -> None:
+        """Find out what is to be done, and that it can be. Raises Refused."""
+        self._check_recipe()
+        paths, directives = self.snapshot.files.paths, self.recipe.directives
+        for at in changed:
+            if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b""):
+                raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
+        if below := folders_below(self.recipe.folders, (paths[at] for at in changed)):
+            raise Refused("replay.refuse.folder", os.fsdecode(below))
+        stale = changed_process(self.snapshot, self.answer, look)
+        if stale is not None:
+            raise Refused(stale.reason, stale.detail)
+        try:
+            self.database = Sconsign(self.recipe.database)
+            self._look_at_inputs(changed, look)
+            self._find_jobs()
+        except (Unexpected, OSError) as error:
+            raise Refused("replay.refuse.sconsign", str(error)) from None
+        self._check_jobs()
+        for job in self.jobs:
+            number = job.action.setting
+            if number not in self.environments:
+                setting = self.recipe.settings[number]
+                self.environments[number] = _environment(setting, environment)
+
+    def _check_recipe(self) -> None:
+        recipe, neutral = self.recipe, self.answer.line.neutral
+        if recipe.refusal[0]:
+            raise Refused(*recipe.refusal)
+        for name in ("no_exec", "question"):
+            if neutral.get(name):
+                raise Refused("replay.refuse.option", name)
+        if recipe.algorithm not in _HASHES:
+            raise Refused("replay.refuse.sconsign", f"hash {os.fsdecode(recipe.algorithm)}")
+        tops = [(top.hidden_by, top.text) for top in recipe.tops]
+        expected = _merged([(_PROGRESS, _OPENING), *tops, (_PROGRESS, _CLOSING)])
+        building = [said for said in self.snapshot.said if said.when == BUILDING]
+        if _merged([(said.hidden_by, said.text) for said in building]) != expected:
+            raise Refused("replay.refuse.printed", "")
+
+    def _look_at_inputs(self, changed: Sequence[int], look: Look) -> None:
+        from incremental_tool.engine.multi_level_cache import MultiLevelCache
+
+        algorithm = self.recipe.algorithm
+        settings = settings_for(self.answer.top, os.environ, dict(self.recipe.variables))
+        self.cache = MultiLevelCache(settings, _signer(algorithm), algorithm)
+        for at in changed:
+            path = self.snapshot.files.paths[at]
+            try:
+                status = look.stat(path)
+            except OSError:
+                raise Refused("fresh.stale.file-gone", os.fsdecode(path)) from None
+            signature = self.cache.signature(path, status)
+            if signature is None:
+                raise Refused("replay.refuse.file", os.fsdecode(path))
+            self.inputs[at] = Input(status, _signature(signature, status))
+
+    def _find_jobs(self) -> None:
+        """Find the cone of what has another content, and what depends on merely touched files."""
+        paths = self.snapshot.files.paths
+        other: set[int] = set()
+        for job in find_cone(self.recipe, self.inputs):
+            direct = job.changed & self.inputs.keys()
+            if not direct:
+                continue
+            recorded = self._recorded(job)
+            different = {
+                at for at in direct if recorded[paths[at]] != self.inputs[at].signature.csig
+            }
+            other |= different
+            if not different:
+                self.touched.append(job)
+        self.jobs = find_cone(self.recipe, other)
+        numbers = {job.number for job in self.jobs}
+        self.touched = [job for job in self.touched if job.number not in numbers]
+        for job in self.jobs:
+            job.changed |= self.inputs.keys() & set(job.inputs)
+            self._recorded(job)
+        for at in sorted(other):
+            self._check_directives(at)
+
+    def _recorded(self, job: Job) -> dict[bytes, Optional[str]]:
+        known = self.recorded.get(job.number)
+        if known is None:
+            paths = self.snapshot.files.paths
+            known = self.recorded[job.number] = {}
+            for output in job.action.outputs:
+                found = self.database.sources_of(paths[output])
+                for at in job.changed:
+                    if paths[at] not in found:
+                        raise Unexpected(
+                            f"{os.fsdecode(paths[at])} is no source of {os.fsdecode(paths[output])}"
+                        )
+                for name, csig in found.items():
+                    if known.setdefault(name, csig) != csig:
+                        known[name] = None
+        return known
+
+    def _check_directives(self, at: int) -> None:
+        """Raise unless SCons would find the same implicit dependencies in a changed file."""
+        path = self.snapshot.files.paths[at]
+        known = self.recipe.directives[8 * at : 8 * at + 8]
+        if known == NEVER_SCANNED:
+            return
+        if known == SCANNED_OTHERWISE:
+            raise Refused("replay.refuse.scanner", os.fsdecode(path))
+        content = self.cache.disk.read(path)
+        if digest_of(content) != self.cache.files.digest(path):
+            raise Refused("replay.refuse.moved", os.fsdecode(path))
+        found = find_directives(content)
+        if found is None or digest_of_directives(found) != known:
+            raise Refused("replay.refuse.includes", os.fsdecode(path))
+
+    def _check_jobs(self) -> None:
+        paths = self.snapshot.files.paths
+        silent = bool(self.answer.line.neutral.get("silent"))
+        for job in self.jobs:
+            why = why_not(job, silent=silent)
+            names = [paths[at] for at in job.action.outputs]
+            if why is not None:
+                raise Refused(why[0], f"{os.fsdecode(names[0])}: {why[1]}")
+            below = folders_below(self.recipe.folders, names)
+            if below is not None:
+                raise Refused("replay.refuse.folder", os.fsdecode(below))
+
+    # --- doing it -----------------------------------------------------------------
+
+    def run(self) -> int:
+        """Run the jobs, after what is printed before building; return the exit status."""
+        from incremental_tool.engine.command_cache import CommandCache
+        from incremental_tool.engine.planner import Planner
+
+        neutral, cache = self.answer.line.neutral, self.cache
+        cache.open_for_commands()
+        commands = CommandCache(cache, Planner(cache, os.fsencode(self.answer.top)))
+        work = Replaying(self, commands)
+        with Interruption() as interruption:
+            work.progress(_OPENING)
+            well = run_jobs(
+                self.jobs,
+                work,
+                int(neutral.get("num_jobs") or self.recipe.jobs),
+                interruption,
+                keep_going=bool(neutral.get("keep_going")),
+            )
+            if interruption.happened:
+                work.tell_interrupted()
+            if well:
+                work.progress(_CLOSING)
+            elif neutral.get("keep_going"):
+                work.progress(b"scons: done building targets (errors occurred during build).\n")
+            else:
+                work.progress(b"scons: building terminated because of errors.\n")
+            if interruption.happened:
+                work.progress(b"scons: writing .sconsign file.\n")
+            written = self._write_database(work.signatures)
+            cache.commit()
+            if well:
+                self._renew_snapshot(work, written)
+            cache.close()
+        return 0 if well else 2
+
+    def _write_database(self, signatures: dict[int, Signature]) -> list[bytes]:
+        """Bring SCons's database forward by what was done; return the files written."""
+        paths, database = self.snapshot.files.paths, self.database
+        places: dict[int, list[bytes]] = {}
+        for at, folder, name in self.recipe.places:
+            places.setdefault(at, []).append(os.path.join(folder, name))
+        for at, signature in signatures.items():
+            for path in (paths[at], *places.get(at, ())):
+                database.renew(path, signature)
+        for job in (*self.jobs, *self.touched):
+            if job.state in (RAN, SKIPPED) or job in self.touched:
+                renewed = {paths[at]: signatures[at] for at in job.inputs if at in signatures}
+                for output in job.action.outputs:
+                    database.renew_sources(paths[output], renewed)
+        return database.write()
+
+    def _renew_snapshot(self, work: Replaying, written: Sequence[bytes]) -> None:
+        """Let the snapshot say what is there now, if the inputs are as they were hashed."""
+        from incremental_tool.engine.renewal import renew
+
+        statuses = {at: one.status for at, one in self.inputs.items()}
+        statuses.update(work.statuses)
+        try:
+            renew(self.answer, self.snapshot, statuses, written, self.cache.disk)
         except (OSError, ValueError):
             pass  # the next run asks SCons
 

@@ -172,5 +172,3 @@ class Replaying:
         sys.stdout.flush()
         sys.stderr.write(f"scons: *** [{name}] {why}\n")
         sys.stderr.flush()
-
-

@@ -18,7 +18,7 @@ from incremental_tool.model.recipe import Recipe
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 COLUMNS = ("st_dev", "st_ino", "st_mode", "st_size", "st_mtime_ns", "st_ctime_ns")
 """The stat identity, as `model.fingerprint.identity_of`; in this order in the file."""

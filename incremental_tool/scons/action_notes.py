@@ -106,9 +106,7 @@ class ActionNotes:
     def _make_execute(self, original: Any) -> Any:
         notes = self  # its own parameters must be called what SCons calls them
 
-        def execute(
-            self: Any, target: Any, source: Any, env: Any, executor: Any = None
-        ) -> Any:
+        def execute(self: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
             result = original(self, target, source, env, executor=executor)
             try:
                 if executor is not None:
@@ -128,9 +126,7 @@ class ActionNotes:
         return process
 
     def _make_function(self, original: Any) -> Any:
-        def execute(
-            action: Any, target: Any, source: Any, env: Any, executor: Any = None
-        ) -> Any:
+        def execute(action: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
             try:
                 targets = executor.get_all_targets() if executor is not None else target
                 self._note_function(action.execfunction, targets)

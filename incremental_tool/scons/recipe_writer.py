@@ -21,8 +21,8 @@ import SCons.dblite
 import SCons.Node.Alias
 import SCons.Node.FS
 import SCons.Node.Python
-import SCons.Script.Main
 import SCons.SConsign
+import SCons.Script.Main
 import SCons.Tool
 import SCons.Util
 

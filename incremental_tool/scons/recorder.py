@@ -266,7 +266,10 @@ class Recorder:
         if self._executed:
             own = {output_observer.READING_ENDS, output_observer.BUILDING_BEGINS}
             for text in building:
-                if text.stream == STDERR or not text.text.startswith("scons: "):
+                said_by_scons = (
+                    text.text.startswith("scons: ") or text.text == "\n"
+                )  # print() writes both
+                if text.stream == STDERR or not said_by_scons:
                     raise NotRecorded("fresh.refuse.not-up-to-date", f"printed: {text.text[:80]!r}")
             first = [text for text in building if text.text.rstrip("\n") in own]
             last = [t for t in building if t.text.rstrip("\n") == output_observer.BUILDING_ENDS]

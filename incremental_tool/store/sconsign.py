@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from incremental_tool.base.atomic import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 _PROTOCOL = 4
 """As `SCons.compat.PICKLE_PROTOCOL`."""
@@ -145,12 +145,6 @@ class Sconsign:
         if self._single:
             self._whole = _load(_read(database), "bytes")
 
-    def paths(self, names: Sequence[bytes]) -> list[bytes]:
-        """Return the files that would be written, were these files' entries brought forward."""
-        if self._single:
-            return [self._path]
-        return sorted({self._file(_split(name)[0]) for name in names})
-
     def _file(self, folder: str) -> bytes:
         return os.path.normpath(os.path.join(os.fsencode(folder), self._path[2:]))
 
@@ -177,7 +171,9 @@ class Sconsign:
         """Return what is kept of a file itself; None where there is nothing. Raises Unexpected."""
         entry = self._entry(path)
         info = getattr(entry, "ninfo", None)
-        csig, timestamp, size = (getattr(info, name, None) for name in ("csig", "timestamp", "size"))
+        csig, timestamp, size = (
+            getattr(info, name, None) for name in ("csig", "timestamp", "size")
+        )
         if not isinstance(csig, str) or timestamp is None or size is None:
             return None
         return Signature(csig, timestamp, size)

@@ -291,7 +291,9 @@ def _pack_front(snapshot: Snapshot) -> bytes:
         list_of([snapshot.salt, *_flat(list(snapshot.circumstances.items()))]),
         b"\0".join(snapshot.present),
         b"\0".join(snapshot.absent),
-        list_of([f for path, to in snapshot.links for f in (path, b"" if to is None else b">" + to)]),
+        list_of(
+            [f for path, to in snapshot.links for f in (path, b"" if to is None else b">" + to)]
+        ),
         list_of(
             [
                 field
