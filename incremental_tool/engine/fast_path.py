@@ -45,7 +45,7 @@ BEFORE_SCONS, BEFORE_SCRIPTS, IN_SCRIPT = 0, 1, 2
 class Asked:
     """An answer that was asked for (None where that cannot be told), and the verdict on it.
 
-    `replay` is what can be done instead of a full run, where the verdict is that inputs have changed.
+    `replay` is what can be done instead of a full run, where only inputs have changed.
     """
 
     __slots__ = ("answer", "replay", "verdict")

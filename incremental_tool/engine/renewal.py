@@ -38,7 +38,7 @@ def renew(
 ) -> None:
     """Write the snapshot anew. Raises OSError or ValueError when it cannot be.
 
-    `statuses` are those of the inputs as they were hashed, and of the outputs as they were taken in.
+    `statuses` are those of inputs as they were hashed, and of outputs as they were taken in.
     """
     files = snapshot.files
     places = {files.paths[at]: at for at in statuses}

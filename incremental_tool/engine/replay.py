@@ -38,7 +38,7 @@ from incremental_tool.store import snapshot as snapshots
 from incremental_tool.store.sconsign import Sconsign, Signature, Unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from incremental_tool.engine.freshness import Look
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
@@ -313,7 +313,7 @@ def _merged(texts: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return merged
 
 
-def _signer(algorithm: bytes):  # type: ignore[no-untyped-def]
+def _signer(algorithm: bytes) -> Callable[[bytes], bytes]:
     import hashlib
 
     name = _HASHES[algorithm]

@@ -55,7 +55,7 @@ class Interruption:
         self.happened = False
         self._before: list[tuple[int, Any]] = []
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> Interruption:  # noqa: PYI034 - Self is younger than Python 3.9
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 self._before.append((number, signal.signal(number, self._note)))

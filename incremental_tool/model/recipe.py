@@ -1,4 +1,4 @@
-"""What a replay needs besides the snapshot itself: the actions of SCons's graph, and their settings.
+"""What a replay needs besides the snapshot itself: actions, and what they run in.
 
 The *recipe* is the second part of a snapshot's file, which the check whether all
 is fresh never reads. The recorder fills it, `engine.cone` reads it.

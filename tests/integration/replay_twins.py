@@ -14,10 +14,12 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scons_project import PACKAGE_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEAD = """\
 import os
@@ -165,7 +167,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and not any(part.startswith(_OURS) for part in path.parts[-3:]):
-            if ".incremental" not in name and not name.endswith(".dblite"):
-                found[name] = path.read_bytes()
+        own = any(part.startswith(_OURS) for part in path.relative_to(folder).parts)
+        if path.is_file() and not own and not name.endswith(".dblite"):
+            found[name] = path.read_bytes()
     return found
