@@ -26,13 +26,17 @@ class Job:
     """One action of the cone.
 
     `number` is its place in the recipe, `waits` are the jobs that make what it depends on, `inputs`
-    all files that it depends on. `changed` are those of them that it has to be asked about.
+    all files that it depends on. `changed` are those of them that it has to be asked about. It is
+    `forced` when one of its outputs is missing.
     """
 
-    __slots__ = ("action", "changed", "inputs", "number", "state", "waits")
+    __slots__ = ("action", "changed", "forced", "inputs", "number", "state", "waits")
 
-    def __init__(self, number: int, action: Action, changed: set[int], waits: list[Job]) -> None:
+    def __init__(
+        self, number: int, action: Action, changed: set[int], waits: list[Job], *, forced: bool
+    ) -> None:
         self.number = number
+        self.forced = forced
         self.action = action
         self.changed = changed
         self.waits = waits
@@ -40,17 +44,26 @@ class Job:
         self.state = WAITING
 
 
-def find_cone(recipe: Recipe, changed: Iterable[int]) -> list[Job]:
-    """Return a job for each action that the changed files can reach, in SCons's order."""
+def find_cone(recipe: Recipe, changed: Iterable[int], missing: set[int]) -> list[Job]:
+    """Return a job for each action that the changed files can reach, in SCons's order.
+
+    Actions that make one of the `missing` files are among them, and what these can reach.
+    """
     reached = set(changed)
     makers: dict[int, Job] = {}
     jobs = []
     for number, action in enumerate(recipe.actions):
-        if reached.isdisjoint(action.sources) and reached.isdisjoint(action.implicit):
+        forced = bool(missing) and not missing.isdisjoint(action.outputs)
+        if (
+            not forced
+            and reached.isdisjoint(action.sources)
+            and reached.isdisjoint(action.implicit)
+        ):
             continue
         touched = reached.intersection(action.sources).union(reached.intersection(action.implicit))
         waits = {makers[file].number: makers[file] for file in touched if file in makers}
-        job = Job(number, action, touched, [waits[number] for number in sorted(waits)])
+        before = [waits[number] for number in sorted(waits)]
+        job = Job(number, action, touched, before, forced=forced)
         jobs.append(job)
         reached.update(action.outputs)
         makers.update(dict.fromkeys(action.outputs, job))

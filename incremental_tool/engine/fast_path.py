@@ -218,8 +218,8 @@ def answer(
     return 0
 
 
-def _replayed(replay: Replay, door: int) -> int:
-    """Do what an edit made necessary; return the exit status."""
+def _replayed(replay: Replay, door: int) -> int | None:
+    """Do what an edit made necessary; return the exit status, or None if SCons must go on."""
     answer = replay.answer
     if door == BEFORE_SCONS:
         sys.stdout.write(entering(answer))
@@ -228,10 +228,13 @@ def _replayed(replay: Replay, door: int) -> int:
     home = os.open(".", os.O_RDONLY)
     try:
         os.chdir(answer.top)
-        return replay.run()
+        status = replay.run()
     finally:
         os.fchdir(home)
         os.close(home)
+    if replay.escalation is not None:
+        _told(Asked(answer, Stale(*replay.escalation)), os.environ)
+    return status
 
 
 def say(asked: Asked, door: int) -> None:

@@ -79,12 +79,17 @@ class Replay:
         self.snapshot = snapshot
         self.recipe = recipe
         self.inputs: dict[int, Input] = {}
+        """Files that have changed: mostly inputs, and what a run that failed has made."""
+        self.missing: set[int] = set()
+        """Files that are made, and are not there."""
         self.jobs: list[Job] = []
         self.touched: list[Job] = []
         """Actions that depend on files which were merely touched."""
         self.recorded: dict[int, dict[bytes, Optional[str]]] = {}
         """A job's number -> what its target was built from, as the database has it."""
         self.environments: dict[int, dict[str, str]] = {}
+        self.escalation: Optional[tuple[str, str]] = None
+        """Why SCons must go on from where the replay ended: a reason's id and detail."""
         self.database: Sconsign
         self.cache: MultiLevelCache
 
@@ -96,8 +101,9 @@ class Replay:
         """Find out what is to be done, and that it can be. Raises Refused."""
         self._check_recipe()
         paths, directives = self.snapshot.files.paths, self.recipe.directives
+        made = {at for action in self.recipe.actions for at in action.outputs}
         for at in changed:
-            if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b""):
+            if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b"") and at not in made:
                 raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
         if below := folders_below(self.recipe.folders, (paths[at] for at in changed)):
             raise Refused("replay.refuse.folder", os.fsdecode(below))
@@ -106,7 +112,7 @@ class Replay:
             raise Refused(stale.reason, stale.detail)
         try:
             self.database = Sconsign(self.recipe.database)
-            self._look_at_inputs(changed, look)
+            self._look_at_files(changed, look, made)
             self._find_jobs()
         except (Unexpected, OSError) as error:
             raise Refused("replay.refuse.sconsign", str(error)) from None
@@ -132,7 +138,8 @@ class Replay:
         if _merged([(said.hidden_by, said.text) for said in building]) != expected:
             raise Refused("replay.refuse.printed", "")
 
-    def _look_at_inputs(self, changed: Sequence[int], look: Look) -> None:
+    def _look_at_files(self, changed: Sequence[int], look: Look, made: set[int]) -> None:
+        """Sign what has changed; of what was made only that which the database vouches for."""
         from incremental_tool.engine.multi_level_cache import MultiLevelCache
 
         algorithm = self.recipe.algorithm
@@ -143,9 +150,13 @@ class Replay:
             try:
                 status = look.stat(path)
             except OSError:
-                raise Refused("fresh.stale.file-gone", os.fsdecode(path)) from None
+                if at not in made:
+                    raise Refused("fresh.stale.file-gone", os.fsdecode(path)) from None
+                self.missing.add(at)
+                continue
             signature = self.cache.signature(path, status)
-            if signature is None:
+            known = self.database.signature(path) if at in made else None
+            if signature is None or (at in made and (known is None or known.csig != signature)):
                 raise Refused("replay.refuse.file", os.fsdecode(path))
             self.inputs[at] = Input(status, _signature(signature, status))
 
@@ -153,7 +164,7 @@ class Replay:
         """Find the cone of what has another content, and what depends on merely touched files."""
         paths = self.snapshot.files.paths
         other: set[int] = set()
-        for job in find_cone(self.recipe, self.inputs):
+        for job in find_cone(self.recipe, self.inputs, set()):
             direct = job.changed & self.inputs.keys()
             if not direct:
                 continue
@@ -164,7 +175,7 @@ class Replay:
             other |= different
             if not different:
                 self.touched.append(job)
-        self.jobs = find_cone(self.recipe, other)
+        self.jobs = find_cone(self.recipe, other, self.missing)
         numbers = {job.number for job in self.jobs}
         self.touched = [job for job in self.touched if job.number not in numbers]
         for job in self.jobs:
@@ -213,14 +224,23 @@ class Replay:
             names = [paths[at] for at in job.action.outputs]
             if why is not None:
                 raise Refused(why[0], f"{os.fsdecode(names[0])}: {why[1]}")
+            for at in job.action.outputs:
+                role = self.recipe.directives[8 * at : 8 * at + 8]
+                if role == OTHER_ROLE:
+                    raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
+                if role == SCANNED_OTHERWISE:
+                    raise Refused("replay.refuse.scanner", os.fsdecode(paths[at]))
             below = folders_below(self.recipe.folders, names)
             if below is not None:
                 raise Refused("replay.refuse.folder", os.fsdecode(below))
 
     # --- doing it -----------------------------------------------------------------
 
-    def run(self) -> int:
-        """Run the jobs, after what is printed before building; return the exit status."""
+    def run(self) -> Optional[int]:
+        """Run the jobs, after what is printed before building; return the exit status.
+
+        None when SCons must go on, because of `escalation`.
+        """
         from incremental_tool.engine.command_cache import CommandCache
         from incremental_tool.engine.planner import Planner
 
@@ -239,7 +259,9 @@ class Replay:
             )
             if interruption.happened:
                 work.tell_interrupted()
-            if well:
+            if work.escalation is not None:
+                pass  # SCons tells how it ends
+            elif well:
                 work.progress(_CLOSING)
             elif neutral.get("keep_going"):
                 work.progress(b"scons: done building targets (errors occurred during build).\n")
@@ -249,9 +271,12 @@ class Replay:
                 work.progress(b"scons: writing .sconsign file.\n")
             written = self._write_database(work.signatures)
             cache.commit()
-            if well:
+            if work.escalation is None:
                 self._renew_snapshot(work, written)
             cache.close()
+        if work.escalation is not None:
+            self.escalation = work.escalation
+            return None
         return 0 if well else 2
 
     def _write_database(self, signatures: dict[int, Signature]) -> list[bytes]:
@@ -271,11 +296,18 @@ class Replay:
         return database.write()
 
     def _renew_snapshot(self, work: Replaying, written: Sequence[bytes]) -> None:
-        """Let the snapshot say what is there now, if the inputs are as they were hashed."""
+        """Let the snapshot say what is there now, if the inputs are as they were hashed.
+
+        What a failed job depends on, or one that had to wait for it, stays another than recorded.
+        """
         from incremental_tool.engine.renewal import renew
 
         statuses = {at: one.status for at, one in self.inputs.items()}
         statuses.update(work.statuses)
+        for job in self.jobs:
+            if job.state not in (RAN, SKIPPED):
+                for at in job.inputs:
+                    statuses.pop(at, None)
         try:
             renew(self.answer, self.snapshot, statuses, written, self.cache.disk)
         except (OSError, ValueError):

@@ -12,13 +12,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
 from incremental_tool.engine.plan import Request
+from incremental_tool.model.directives import digest_of_directives, find_directives
 from incremental_tool.model.reason import Reason
-from incremental_tool.model.recipe import RUN, SHOW
+from incremental_tool.model.recipe import (
+    NEVER_SCANNED,
+    OTHER_ROLE,
+    RUN,
+    SCANNED_OTHERWISE,
+    SHOW,
+)
 from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store.sconsign import Signature
 
@@ -50,6 +57,7 @@ class Replaying:
         }
         self.statuses: dict[int, os.stat_result] = {}
         self._built: set[int] = set()
+        self.escalation: Optional[tuple[str, str]] = None
 
     # --- printing -----------------------------------------------------------------
 
@@ -92,6 +100,8 @@ class Replaying:
 
     def is_needed(self, job: Job) -> bool:
         """See `Work.is_needed`: SCons's content decision."""
+        if job.forced:
+            return True
         recorded = self._replay.recorded[job.number]
         for at in job.changed:
             signature = self.signatures.get(at)
@@ -160,6 +170,16 @@ class Replaying:
             if csig is not None:
                 self.signatures[at] = Signature(csig, int(status.st_mtime), status.st_size)
                 self.statuses[at] = status
+                self._check_directives(at, path)
+
+    def _check_directives(self, at: int, path: bytes) -> None:
+        """Let SCons go on, if it would find other dependencies in what has just been made."""
+        known = self._replay.recipe.directives[8 * at : 8 * at + 8]
+        if known in (NEVER_SCANNED, OTHER_ROLE):
+            return
+        found = find_directives(self._replay.cache.disk.read(path))
+        if known == SCANNED_OTHERWISE or found is None or digest_of_directives(found) != known:
+            self.escalation = ("replay.refuse.includes", os.fsdecode(path))
 
     def _tell_failed(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
         name = os.fsdecode(self._paths[job.action.outputs[0]])

@@ -15,7 +15,7 @@ from __future__ import annotations
 import signal
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN, RUNNING, SKIPPED, WAITING
 
@@ -33,7 +33,12 @@ Outcome = Union[int, Exception]
 
 
 class Work(Protocol):
-    """What the schedule asks of whoever knows the jobs."""
+    """What the schedule asks of whoever knows the jobs.
+
+    `escalation` is set when nothing more is to be begun.
+    """
+
+    escalation: Optional[tuple[str, str]]
 
     def is_needed(self, job: Job) -> bool:
         """Tell whether a job, all of whose dependencies are done, has anything to do."""
@@ -82,7 +87,7 @@ def run_jobs(
     running = 0
     well = True
     while True:
-        going_on = (well or keep_going) and not interruption.happened
+        going_on = (well or keep_going) and not interruption.happened and work.escalation is None
         ready = _ready(jobs, work) if going_on else []
         if going_on:
             work.passed(min((job.number for job in jobs if job.state not in _OVER), default=_END))
@@ -102,7 +107,7 @@ def run_jobs(
         job.state = RAN if outcome == 0 else FAILED
         well = well and outcome == 0
         work.finish(job, outcome, interrupted=interruption.happened)
-    return well and not interruption.happened
+    return well and not interruption.happened and work.escalation is None
 
 
 def _ready(jobs: Sequence[Job], work: Work) -> list[Job]:

@@ -17,7 +17,7 @@ SHOW, RUN, FUNCTION = b"s", b"r", b"f"
 """What a step is, by its first byte: a text printed, a command line, a Python function."""
 
 OTHER_ROLE = b"\0" * 8
-"""In place of a file's directives: it is more than an input of actions, or was made by one."""
+"""In place of a file's directives: it is more than an input of actions, or made by one."""
 NEVER_SCANNED = b"\1" + b"\0" * 7
 """An input in which SCons looks for no includes."""
 SCANNED_OTHERWISE = b"\2" + b"\0" * 7
@@ -144,7 +144,7 @@ class Recipe:
         `Top`, in the order asked for.
     directives
         Eight bytes for each of the snapshot's files: OTHER_ROLE, NEVER_SCANNED, SCANNED_OTHERWISE,
-        or `model.directives.digest_of_directives` of an input's content.
+        or `model.directives.digest_of_directives` of the content of an input, or of what is made.
     folders
         Folders that are dependencies: a change in any file below counts in ways not recorded.
     places

@@ -20,7 +20,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
-from incremental_tool.scons.call_site import is_project
+from incremental_tool.scons.call_site import is_project, project_frame
 from incremental_tool.scons.observations import (
     BUSY,
     FOLDER,
@@ -94,7 +94,7 @@ class _Asker:
         if only_kind:
             self.observed.note_kind(name, status)
         else:
-            self.observed.note_asked(name, status)
+            self._note_asked(name, status)
 
     def note_lstat(self, path: Any, dir_fd: Any, status: Any, *, only_kind: bool) -> None:
         """Note what an `lstat` told; None for nothing there."""
@@ -106,7 +106,11 @@ class _Asker:
             return
         self.observed.note_no_link(name)
         if status is None or not only_kind:
-            self.observed.note_asked(name, status)
+            self._note_asked(name, status)
+
+    def _note_asked(self, name: str, status: Any) -> None:
+        asking = sys._getframe(2)  # noqa: SLF001 - the one way to see who asks
+        self.observed.note_asked(name, status, for_graph=project_frame(asking) is None)
 
 
 def _make_stat(asker: _Asker) -> Callable[[Any], Any]:

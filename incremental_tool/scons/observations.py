@@ -85,8 +85,8 @@ class Observations:
         """How many of `nodes` were looked at before building began; -1 while reading."""
         self.opened: set[str] = set()
         """Those of `nodes` that were opened: all of their status counts."""
-        self.read_by_project: set[str] = set()
-        """Files opened by others than SCons for its graph: scripts, modules, functions."""
+        self.used_by_project: set[str] = set()
+        """Files opened, or asked about in full, by others than SCons for its graph."""
         self.scanned: set[Any] = set()
         """Nodes in which SCons's scanner for C looked for includes."""
         self.scanned_otherwise: set[Any] = set()
@@ -126,9 +126,16 @@ class Observations:
             path = os.path.normpath(path)
         return str(path)
 
-    def note_asked(self, path: str, status: Optional[os.stat_result]) -> None:
-        """Note that everything about a file counted: it was opened, or its stat was asked for."""
+    def note_asked(
+        self, path: str, status: Optional[os.stat_result], *, for_graph: bool = False
+    ) -> None:
+        """Note that everything about a file counted, perhaps for SCons's graph alone.
+
+        It was opened, or its stat was asked for.
+        """
         self.asked.setdefault(path, status)
+        if not for_graph:
+            self.used_by_project.add(path)
 
     def note_kind(self, path: str, status: Optional[os.stat_result]) -> None:
         """Note that what is at a path counted, but not its content."""
@@ -144,7 +151,7 @@ class Observations:
     def note_opened(self, path: str, *, for_graph: bool = False) -> None:
         """Note that a file is about to be opened for reading, perhaps by SCons for its graph."""
         if not for_graph:
-            self.read_by_project.add(path)
+            self.used_by_project.add(path)
         if path in self.asked:
             return
         if self.nodes.get(path) is not None:

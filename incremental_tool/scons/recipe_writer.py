@@ -238,18 +238,19 @@ class RecipeWriter:
         scanned = self._observed.scanned_otherwise
         c_scanner = getattr(SCons.Tool.CScanner, "cre", None)
         usual = getattr(c_scanner, "pattern", None) == PATTERN
-        for node in graph.inputs:
+        for node in (*graph.inputs, *graph.nodes):
             place = self._place(node)
             if place is None:
                 continue
             path = node.rfile().get_abspath()
+            made = path in graph.made
             self._note_place(place, node)
-            if not self._is_only_input(path, graph):
+            if not self._has_one_role(path, graph):
                 role = OTHER_ROLE
             elif (
                 node in scanned
                 or not usual
-                or node.changed_since_last_build not in _BY_CONTENT
+                or (not made and node.changed_since_last_build not in _BY_CONTENT)
                 or os.fsencode(str(node)) != self._paths[place]
             ):
                 role = SCANNED_OTHERWISE
@@ -261,14 +262,14 @@ class RecipeWriter:
                 role = NEVER_SCANNED
             self._roles[place] = _stricter(self._roles.get(place, role), role)
 
-    def _is_only_input(self, path: str, graph: Graph) -> bool:
+    def _has_one_role(self, path: str, graph: Graph) -> bool:
+        """Tell whether a file is nothing but an input of actions, or made by one."""
         observed = self._observed
+        written = observed.written.get(path)
         return (
             path.startswith(self._top)
-            and path not in observed.asked
-            and path not in observed.read_by_project
-            and path not in observed.written
-            and path not in graph.made
+            and path not in observed.used_by_project
+            and (written is None or written.by_scons)
             and path not in graph.side_effects
             and path not in graph.duplicates
             and path not in graph.linked

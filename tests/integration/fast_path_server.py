@@ -51,11 +51,13 @@ class FastPathServer:
         environment: dict[str, str],
         *,
         asking: bool = False,
+        answering: bool = False,
         bytecode: bool = False,
     ) -> tuple[int, str]:
         """Run SCons, or ask whether that is needed; return the status and all that was printed.
 
-        The text of a question is "fresh" and what would be printed, or the reason.
+        The text of a question is "fresh" and what would be printed, or the reason. With `answering`
+        SCons runs only where the fast path cannot answer, as in `iscons`.
         """
         job = {
             "arguments": arguments,
@@ -63,6 +65,7 @@ class FastPathServer:
             "environment": environment,
             "out": self._out,
             "asking": asking,
+            "answering": answering,
             "bytecode": bytecode,
         }
         assert self._process.stdin is not None
@@ -104,7 +107,7 @@ def _run(job: dict[str, Any]) -> NoReturn:
         os.environ.update(job["environment"])
         sys.argv = ["scons", *job["arguments"]]
         sys.dont_write_bytecode = not job["bytecode"]
-        status = _ask() if job["asking"] else _run_scons()
+        status = _ask() if job["asking"] else _run_scons(answering=job["answering"])
     except SystemExit as leaving:
         status = leaving.code or 0
     except BaseException:
@@ -145,7 +148,16 @@ def _ask() -> int:
     return 0
 
 
-def _run_scons() -> int:
+def _answer() -> int | None:
+    import SCons
+
+    from incremental_tool.engine import fast_path
+
+    folder = os.path.dirname(SCons.__file__)
+    return fast_path.answer(sys.argv[1:], os.getcwd(), sys.path, folder, fast_path.BEFORE_SCONS)
+
+
+def _run_scons(*, answering: bool) -> int:
     import SCons.Script.Main
 
     from incremental_tool.model.switch import fast_path_off
@@ -155,7 +167,11 @@ def _run_scons() -> int:
     SCons.Script._SConscript.launch_dir = os.getcwd()
     SCons.Script.start_time = time.time()
     if not fast_path_off(os.environ):
-        _asked()
+        status = _answer() if answering else None
+        if status is not None:
+            return status
+        if not answering:
+            _asked()
         recorder.be_ready()
     SCons.Script.Main.main()
     return 0
