@@ -107,12 +107,15 @@ class ActionNotes:
         notes = self  # its own parameters must be called what SCons calls them
 
         def execute(self: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
-            result = original(self, target, source, env, executor=executor)
+            result: Any = 1
             try:
-                if executor is not None:
-                    notes._note_action(self, env, executor)
-            except Exception as error:
-                notes._observed.failed("CommandAction.execute", error)
+                result = original(self, target, source, env, executor=executor)
+            finally:
+                try:
+                    if executor is not None:
+                        notes._note_action(self, env, executor, failed=bool(result))
+                except Exception as error:
+                    notes._observed.failed("CommandAction.execute", error)
             return result
 
         return execute
@@ -170,8 +173,10 @@ class ActionNotes:
         step = FUNCTION + _text(f"SCons.{name}" if own else name)
         self.steps.setdefault(targets[0], []).append(step)
 
-    def _note_action(self, action: Any, env: Any, executor: Any) -> None:
+    def _note_action(self, action: Any, env: Any, executor: Any, *, failed: bool) -> None:
         first = _first(executor)
+        if failed:
+            self._flag(first, b"unknown")  # what would have come next is not known
         if action.exitstatfunc is not SCons.Action.default_exitstatfunc:
             self._flag(first, b"own-status")
         if env.get("PRINT_CMD_LINE_FUNC"):

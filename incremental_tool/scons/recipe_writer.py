@@ -26,20 +26,16 @@ import SCons.Script.Main
 import SCons.Tool
 import SCons.Util
 
-from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.directives import PATTERN, digest_of_directives
-from incremental_tool.model.environment_value import SALT_SIZE, VOLATILE, digest_of_value
 from incremental_tool.model.recipe import (
     NEVER_SCANNED,
     OTHER_ROLE,
     SCANNED_OTHERWISE,
     Action,
-    Setting,
     Top,
 )
-from incremental_tool.model.snapshot import identity
+from incremental_tool.scons import recipe_memory
 from incremental_tool.scons.session import SESSION
-from incremental_tool.store import snapshot as store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +120,9 @@ class RecipeWriter:
     def _write_actions(self, graph: Graph) -> list[int]:
         """Write the actions; return how many are made before each of the graph's nodes."""
         actions = self._recipe.actions
-        before = self._load_last()
+        last = recipe_memory.load(self._answer, self._observed)
+        before = last.actions if last is not None else {}
+        self._last = last.recipe if last is not None else None
         seen: set[Any] = set()
         made_before = []
         for node in graph.nodes:
@@ -151,7 +149,7 @@ class RecipeWriter:
         implicit = self._places(others, flags)
         ran = next((target for target in targets if target in notes.kinds), None)
         if ran is None:
-            taken = before.get(names)
+            taken = before.get(tuple(sorted(names)))
             if taken is None:
                 return Action(b"command", (), {*flags, b"unknown"}, outputs, sources, implicit)
             flags.update(taken.flags)
@@ -179,29 +177,6 @@ class RecipeWriter:
                 flags.add(b"other-inputs")
         return found
 
-    def _load_last(self) -> dict[tuple[bytes, ...], Action]:
-        """Return what the last snapshot, if it can be believed, says of actions: by outputs."""
-        answer, observed = self._answer, self._observed
-        try:
-            last = store.load(answer.folder, answer.key)
-            recipe = store.load_recipe(answer.folder, answer.key) if last is not None else None
-        except (CorruptRecord, OSError):
-            return {}
-        if last is None or recipe is None or not observed.signature_files:
-            return {}
-        files = last.files
-        rows = dict(zip(files.paths, files.rows()))
-        for name, status in observed.signature_files.items():
-            path = os.fsencode(name.removeprefix(self._top))
-            if status is None or rows.get(path) != identity(status):
-                return {}
-        self._last = recipe
-        return {
-            tuple(files.paths[index] for index in action.outputs): action
-            for action in recipe.actions
-            if b"unknown" not in action.flags
-        }
-
     # --- settings -------------------------------------------------------------
 
     def _take_over(self, number: int) -> int:
@@ -219,18 +194,10 @@ class RecipeWriter:
         known = self._settings.get(surroundings)
         if known is None:
             known = self._settings[surroundings] = len(self._recipe.settings)
-            self._recipe.settings.append(self._digested(surroundings))
+            self._recipe.settings.append(
+                recipe_memory.setting_of(surroundings, self._observed.environment)
+            )
         return known
-
-    def _digested(self, surroundings: Surroundings) -> Setting:
-        shell, mode, environment = surroundings
-        salt = os.urandom(SALT_SIZE)
-        variables = []
-        for key, text in sorted(environment):
-            name, value = os.fsencode(key), os.fsencode(text)
-            inherited = name in VOLATILE and self._observed.environment.get(name) == value
-            variables.append((name, b"" if inherited else digest_of_value(salt, name, value)))
-        return Setting(os.fsencode(shell), mode.encode(), salt, variables)
 
     # --- inputs ---------------------------------------------------------------
 

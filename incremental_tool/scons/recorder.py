@@ -50,6 +50,7 @@ from incremental_tool.scons import (
     output_observer,
     process_judgement,
     process_observer,
+    recipe_memory,
     recipe_writer,
     snapshot_writer,
 )
@@ -62,6 +63,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from incremental_tool.model.answer import Answer
+
+
+_REMEMBERED = frozenset({"fresh.skip.failed", "fresh.skip.input-moved"})
+"""Why a run is not kept although the commands that it ran are worth remembering."""
 
 
 class NotRecorded(Exception):  # noqa: N818 - it names an outcome
@@ -220,6 +225,19 @@ class Recorder:
             raise NotRecorded("fresh.skip.unwritable", str(error)) from error
         except ValueError as error:
             raise NotRecorded("fresh.skip.too-large", str(error)) from error
+
+    def remember(self, answer: Answer, reason: str, detail: str) -> bool:
+        """Keep the commands that are known, in a snapshot that is never fresh."""
+        observed = self._observed
+        if observed.refusals:
+            return False
+        with BUSY:
+            kept = recipe_memory.remembered(answer, observed, self._actions)
+            if kept is None:
+                return False
+            kept.refusals = [(reason, detail)]
+            store.save(answer.folder, answer.key, kept)
+        return True
 
     def _snapshot(self, answer: Answer, state_dir: bytes, cache_dir: bytes) -> Snapshot:
         observed = self._observed
@@ -385,8 +403,10 @@ def end(folders: Optional[tuple[bytes, bytes]]) -> None:
         reason, detail = last_answer.KEPT, ""
     if reason != last_answer.KEPT:
         try:
-            store.remove(answer.folder, answer.key)
-        except OSError:
+            remembered = reason in _REMEMBERED and recorder.remember(answer, reason, detail)
+            if not remembered:
+                store.remove(answer.folder, answer.key)
+        except (OSError, ValueError):
             pass  # it is checked against what is there anyhow
         _tell(reason, detail)
     last_answer.write(
