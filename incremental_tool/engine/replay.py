@@ -25,13 +25,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.engine.command_environment import environment_of
 from incremental_tool.engine.cone import RAN, SKIPPED, Job, find_cone, folders_below, why_not
 from incremental_tool.engine.freshness import Stale, changed_process
 from incremental_tool.engine.replay_work import Replaying
 from incremental_tool.engine.schedule import Interruption, run_jobs
 from incremental_tool.engine.settings import settings_for
 from incremental_tool.model.directives import digest_of_directives, find_directives
-from incremental_tool.model.environment_value import digest_of_value
 from incremental_tool.model.recipe import NEVER_SCANNED, OTHER_ROLE, SCANNED_OTHERWISE
 from incremental_tool.model.snapshot import BUILDING, HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store import snapshot as snapshots
@@ -43,21 +43,13 @@ if TYPE_CHECKING:
     from incremental_tool.engine.freshness import Look
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.model.answer import Answer
-    from incremental_tool.model.recipe import Recipe, Setting
+    from incremental_tool.model.recipe import Recipe
     from incremental_tool.model.snapshot import Snapshot
 
 _PROGRESS = HIDDEN_NO_PROGRESS | HIDDEN_SILENT
 _OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
 _CLOSING = b"scons: done building targets.\n"
 _HASHES = {b"md5": "md5", b"sha1": "sha1", b"sha256": "sha256"}
-
-KNOWN_VALUES = {
-    b"PATH": (
-        b"/usr/local/bin:/opt/bin:/bin:/usr/bin:/snap/bin",
-        b"/usr/local/bin:/opt/bin:/bin:/usr/bin",
-    ),
-}
-"""What SCons itself gives to commands where the project says nothing; by version."""
 
 
 class Refused(Exception):  # noqa: N818 - it names a verdict
@@ -121,7 +113,10 @@ class Replay:
             number = job.action.setting
             if number not in self.environments:
                 setting = self.recipe.settings[number]
-                self.environments[number] = _environment(setting, environment)
+                try:
+                    self.environments[number] = environment_of(setting, environment, self.snapshot)
+                except LookupError as name:
+                    raise Refused("replay.refuse.environment", str(name.args[0])) from None
 
     def _check_recipe(self) -> None:
         recipe, neutral = self.recipe, self.answer.line.neutral
@@ -354,19 +349,3 @@ def _signer(algorithm: bytes) -> Callable[[bytes], bytes]:
 
 def _signature(csig: str, status: os.stat_result) -> Signature:
     return Signature(csig, int(status.st_mtime), status.st_size)
-
-
-def _environment(setting: Setting, present: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Return the environment of commands, its values taken from where they can be had."""
-    found: dict[str, str] = {}
-    for name, digest in setting.variables:
-        values = [present[name]] if name in present else []
-        values += KNOWN_VALUES.get(name, ())
-        value = next(
-            (v for v in values if not digest or digest_of_value(setting.salt, name, v) == digest),
-            None,
-        )
-        if value is None:
-            raise Refused("replay.refuse.environment", os.fsdecode(name))
-        found[os.fsdecode(name)] = os.fsdecode(value)
-    return found

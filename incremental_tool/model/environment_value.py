@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SALT_SIZE = 16
+DIGEST_SIZE = 16
+
+LISTED = b"L"
+"""In front of the digests of a list's elements, which are put together of what is at hand: the
+project adds folders of its own to the path of programs."""
 
 VOLATILE = frozenset(
     {
@@ -40,7 +45,15 @@ def digest_of_value(salt: bytes, name: bytes, value: bytes | None) -> bytes:
     """Return the keyed digest of a variable's value; b"" for one that is unset."""
     if value is None:
         return b""
-    return blake2b(name + b"=" + value, digest_size=16, key=salt).digest()
+    return blake2b(name + b"=" + value, digest_size=DIGEST_SIZE, key=salt).digest()
+
+
+def digests_of_list(salt: bytes, name: bytes, value: bytes) -> bytes:
+    """Return a variable's keyed digest, or one for each element of a list of folders, behind L."""
+    if not name.endswith(b"PATH"):
+        return digest_of_value(salt, name, value)
+    digests = [digest_of_value(salt, name, element) for element in value.split(b":")]
+    return LISTED + b"".join(digests)
 
 
 def digests_of_all(salt: bytes, environment: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

@@ -89,8 +89,8 @@ REFUSED = {
 class Setting:
     """What commands run in: the shell, INCREMENTAL_CACHE, and the environment.
 
-    `variables` are (name, digest): the digest of the value, keyed with `salt`; b"" for one that had
-    the value that it had in SCons's own environment, and that shells set anew.
+    `variables` are (name, digest): `model.environment_value.digests_of_list` of the value, keyed
+    with `salt`; b"" for one that shells set anew, and that was as in SCons's own environment.
     """
 
     __slots__ = ("mode", "salt", "shell", "variables")

@@ -17,7 +17,7 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from incremental_tool.base.errors import CorruptRecord
-from incremental_tool.model.environment_value import SALT_SIZE, VOLATILE, digest_of_value
+from incremental_tool.model.environment_value import SALT_SIZE, VOLATILE, digests_of_list
 from incremental_tool.model.recipe import Action, Recipe, Setting
 from incremental_tool.model.snapshot import Marks, Snapshot, identity
 from incremental_tool.store import snapshot as store
@@ -69,7 +69,7 @@ def setting_of(surroundings: Surroundings, present: Mapping[bytes, bytes]) -> Se
     for key, text in sorted(environment):
         name, value = os.fsencode(key), os.fsencode(text)
         inherited = name in VOLATILE and present.get(name) == value
-        variables.append((name, b"" if inherited else digest_of_value(salt, name, value)))
+        variables.append((name, b"" if inherited else digests_of_list(salt, name, value)))
     return Setting(os.fsencode(shell), mode.encode(), salt, variables)
 
 
