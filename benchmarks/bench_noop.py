@@ -76,7 +76,8 @@ class Trees(NamedTuple):
         return os.path.join(self.tool, ".incremental", "fresh")
 
 
-def _make_scripts(folder: str) -> str:
+def make_scripts(folder: str) -> str:
+    """Write the scripts that pip writes for `scons` and `iscons`; return their folder."""
     scripts = os.path.join(folder, "scripts")
     os.mkdir(scripts)
     for name, module in _SCRIPTS.items():
@@ -105,7 +106,7 @@ def _make_trees(folder: str, count: int, jobs: int, slow_ways: Sequence[str]) ->
     os.mkdir(empty)
     with open(os.path.join(empty, "SConstruct"), "w", encoding="utf-8"):
         pass
-    trees = Trees(slow, ninja, tool, empty, _make_scripts(folder), clean_environment())
+    trees = Trees(slow, ninja, tool, empty, make_scripts(folder), clean_environment())
     for way in slow:
         way.run(jobs)
         way.run(jobs)  # the databases take note of the times
