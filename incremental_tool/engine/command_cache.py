@@ -26,7 +26,6 @@ import re
 import stat as stat_module
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
@@ -379,7 +378,13 @@ def clear(paths: Sequence[bytes]) -> None:
 
 
 def _scratch_file() -> int:
-    """Return a descriptor of an empty file without a name."""
+    """Return a descriptor of an empty file without a name, in memory where there are such files."""
+    try:
+        return os.memfd_create("incremental")
+    except (AttributeError, OSError):
+        pass  # not Linux, or an old one
+    import tempfile
+
     with tempfile.TemporaryFile(prefix="incremental-") as file:
         return os.dup(file.fileno())
 

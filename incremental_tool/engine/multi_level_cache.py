@@ -243,14 +243,18 @@ class MultiLevelCache:
             taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
         return taken
 
-    def commit(self) -> None:
-        """Save what was learned, and keep the store within its limits. Never raises OSError."""
+    def commit(self, *, learned: bool = True) -> None:
+        """Save what was learned, and keep the store within its limits. Never raises OSError.
+
+        Without `learned` the memory of files stays as it was.
+        """
         taken: dict[str, Any] = {}
         if self._state_writable:
             try:
                 started = time.perf_counter()
-                self.files.settle()
-                self.files.save()
+                if learned:
+                    self.files.settle()
+                    self.files.save()
                 if self._opened:
                     self.toolchains.save()
                     self.log.commit()

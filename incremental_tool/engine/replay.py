@@ -21,6 +21,7 @@ Knows nothing of SCons itself, nor of what led to the question.
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
@@ -49,7 +50,12 @@ if TYPE_CHECKING:
 _PROGRESS = HIDDEN_NO_PROGRESS | HIDDEN_SILENT
 _OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
 _CLOSING = b"scons: done building targets.\n"
-_HASHES = {b"md5": "md5", b"sha1": "sha1", b"sha256": "sha256"}
+_HASHES = {b"md5": ("_md5", "md5"), b"sha1": ("_sha1", "sha1"), b"sha256": ("_sha256", "sha256")}
+
+
+_WORTH_SAVING = 50
+"""Files from which on their digests are saved: writing the memory of 20,000 takes as long as
+reading hundreds anew, and the next run that reads scripts saves what it learns."""
 
 
 class Refused(Exception):  # noqa: N818 - it names a verdict
@@ -265,7 +271,7 @@ class Replay:
             if interruption.happened:
                 work.progress(b"scons: writing .sconsign file.\n")
             written = self._write_database(work.signatures)
-            cache.commit()
+            cache.commit(learned=len(self.inputs) + len(work.statuses) > _WORTH_SAVING)
             if work.escalation is None:
                 self._renew_snapshot(work, written)
             cache.close()
@@ -341,10 +347,12 @@ def _merged(texts: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 
 def _signer(algorithm: bytes) -> Callable[[bytes], bytes]:
-    import hashlib
-
-    name = _HASHES[algorithm]
-    return lambda content: hashlib.new(name, content, usedforsecurity=False).digest()
+    module, name = _HASHES[algorithm]
+    try:  # the module that hashlib falls back on; hashlib itself loads OpenSSL
+        new = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        new = getattr(importlib.import_module("hashlib"), name)
+    return lambda content: new(content, usedforsecurity=False).digest()
 
 
 def _signature(csig: str, status: os.stat_result) -> Signature:

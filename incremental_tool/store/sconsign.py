@@ -25,13 +25,9 @@ import os
 import pickle
 import sys
 import types
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 from incremental_tool.base.atomic import replace_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PROTOCOL = 4
 """As `SCons.compat.PICKLE_PROTOCOL`."""
@@ -106,9 +102,8 @@ def _load(content: bytes, encoding: str = "ASCII") -> dict[Any, Any]:
     return loaded
 
 
-@contextmanager
-def _standing_in() -> Iterator[None]:
-    """Let the stand-ins be what Python finds under the names of SCons's classes."""
+def _dump_all(values: dict[str, Any]) -> dict[str, bytes]:
+    """Pickle, with the stand-ins being what Python finds under the names of SCons's classes."""
     modules: dict[str, types.ModuleType] = {}
     for (module, name), stand_in in _CLASSES.items():
         parts = module.split(".")
@@ -119,7 +114,7 @@ def _standing_in() -> Iterator[None]:
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
     try:
-        yield
+        return {key: _dump(value) for key, value in values.items()}
     finally:
         for name, module_before in before.items():
             if module_before is None:
@@ -217,8 +212,7 @@ class Sconsign:
         """
         if not self._touched:
             return []
-        with _standing_in():
-            packed = {folder: _dump(self._folders[folder]) for folder in sorted(self._touched)}
+        packed = _dump_all({folder: self._folders[folder] for folder in sorted(self._touched)})
         self._touched.clear()
         if self._single:
             self._whole.update(packed)
