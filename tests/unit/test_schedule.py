@@ -1,0 +1,163 @@
+"""The order in which jobs run, with work that only notes what it was asked."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Optional
+
+import pytest
+
+from incremental_tool.engine.cone import BLOCKED, FAILED, RAN, SKIPPED, WAITING, Job
+from incremental_tool.engine.schedule import Interruption, run_jobs
+from incremental_tool.model.recipe import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from incremental_tool.engine.schedule import Outcome
+
+
+class Noted:
+    """Work that says what it is told to say."""
+
+    def __init__(self) -> None:
+        self.escalation: Optional[tuple[str, str]] = None
+        self.idle: set[int] = set()
+        self.failing: dict[int, Outcome] = {}
+        self.begun: list[int] = []
+        self.ended: list[tuple[int, Outcome, bool]] = []
+        self.behind: list[int] = []
+        self.when_begun: Callable[[int], None] = lambda number: None  # noqa: ARG005
+
+    def is_needed(self, job: Job) -> bool:
+        """See `Work`."""
+        return job.number not in self.idle
+
+    def perform(self, job: Job) -> int:
+        """See `Work`."""
+        self.begun.append(job.number)
+        self.when_begun(job.number)
+        outcome = self.failing.get(job.number, 0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
+        """See `Work`."""
+        self.ended.append((job.number, outcome, interrupted))
+
+    def passed(self, number: int) -> None:
+        """See `Work`."""
+        self.behind.append(number)
+
+
+def jobs_of(*waits: list[int]) -> list[Job]:
+    """Return jobs, each of which waits for those named by number."""
+    jobs: list[Job] = []
+    for number, before in enumerate(waits):
+        action = Action(b"command", [], [], [], [], [])
+        jobs.append(Job(number, action, set(), [jobs[at] for at in before], forced=False))
+    return jobs
+
+
+def run(jobs: list[Job], work: Noted, at_once: int = 1, *, keep_going: bool = False) -> bool:
+    """Run jobs without a signal."""
+    return run_jobs(jobs, work, at_once, Interruption(), keep_going=keep_going)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 8])
+def test_everything_runs_after_what_it_waits_for(at_once: int) -> None:
+    """A diamond runs from its lower corner to its upper one."""
+    jobs, work = jobs_of([], [0], [0], [1, 2]), Noted()
+
+    assert run(jobs, work, at_once)
+    assert sorted(work.begun) == [0, 1, 2, 3]
+    assert (work.begun[0], work.begun[3]) == (0, 3)
+    assert {job.state for job in jobs} == {RAN}
+
+
+def test_what_has_nothing_to_do_lets_others_be_asked() -> None:
+    """A skipped job counts as done: those behind it are asked themselves."""
+    jobs, work = jobs_of([], [0], [1]), Noted()
+    work.idle = {0, 1}
+
+    assert run(jobs, work)
+    assert work.begun == [2]
+    assert [job.state for job in jobs] == [SKIPPED, SKIPPED, RAN]
+
+
+def test_a_failure_ends_the_run() -> None:
+    """Nothing is begun after a failure, whether it depends on it or not."""
+    jobs, work = jobs_of([], [0], []), Noted()
+    work.failing = {0: 3}
+
+    assert not run(jobs, work)
+    assert work.ended == [(0, 3, False)]
+    assert [job.state for job in jobs] == [FAILED, WAITING, WAITING]
+
+
+def test_going_on_after_a_failure() -> None:
+    """With keep_going all that does not depend on the failure runs."""
+    jobs, work = jobs_of([], [0], [1], []), Noted()
+    work.failing = {0: 1}
+
+    assert not run(jobs, work, keep_going=True)
+    assert [job.state for job in jobs] == [FAILED, BLOCKED, BLOCKED, RAN]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_an_exception_is_an_outcome(at_once: int) -> None:
+    """What goes wrong before there is a status is told like one, in the calling thread."""
+    error = PermissionError(13, "Permission denied", "out")
+    jobs, work = jobs_of([], []), Noted()
+    work.failing = {0: error}
+
+    assert not run(jobs, work, at_once)
+    assert (0, error, False) in work.ended
+
+
+def test_as_many_at_once_as_asked_for() -> None:
+    """Two jobs that wait for each other to begin both begin when two may run."""
+    barrier = threading.Barrier(2, timeout=20)
+    jobs, work = jobs_of([], []), Noted()
+    work.when_begun = lambda number: barrier.wait() and None  # noqa: ARG005
+
+    assert run(jobs, work, 2)
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_a_signal_ends_the_run(keep_going: bool) -> None:
+    """What is at work when a signal comes is waited for; nothing else is begun."""
+    interruption = Interruption()
+
+    def interrupt(number: int) -> None:
+        interruption.happened = number == 0
+
+    jobs, work = jobs_of([], [], [0]), Noted()
+    work.when_begun = interrupt
+
+    assert not run_jobs(jobs, work, 1, interruption, keep_going=keep_going)
+    assert work.begun == [0]
+    assert work.ended == [(0, 0, True)]
+
+
+def test_an_escalation_ends_the_run() -> None:
+    """When SCons must go on nothing more is begun."""
+    jobs, work = jobs_of([], [0]), Noted()
+
+    def escalate(number: int) -> None:
+        work.escalation = ("replay.refuse.includes", str(number))
+
+    work.when_begun = escalate
+
+    assert not run(jobs, work)
+    assert work.begun == [0]
+
+
+def test_what_is_behind_is_told_in_order() -> None:
+    """It is told up to which number all jobs are over."""
+    jobs, work = jobs_of([], [0], [1]), Noted()
+    run(jobs, work)
+
+    assert work.behind[:3] == [0, 1, 2]
+    assert work.behind == sorted(work.behind)
