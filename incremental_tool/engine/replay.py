@@ -78,6 +78,9 @@ class Replay:
         self.recipe = recipe
         self.inputs: dict[int, Input] = {}
         """Files that have changed: mostly inputs, and what a run that failed has made."""
+        self.source_of = dict(recipe.duplicates)
+        self.links: list[tuple[int, int]] = []
+        """Links in variant folders, and what they lead to: to be made anew if they do not."""
         self.missing: set[int] = set()
         """Files that are made, and are not there."""
         self.jobs: list[Job] = []
@@ -100,6 +103,7 @@ class Replay:
         self._check_recipe()
         paths, directives = self.snapshot.files.paths, self.recipe.directives
         made = {at for action in self.recipe.actions for at in action.outputs}
+        changed = self._with_duplicates(changed)
         for at in changed:
             if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b"") and at not in made:
                 raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
@@ -124,6 +128,35 @@ class Replay:
                 except LookupError as name:
                     raise Refused("replay.refuse.environment", str(name.args[0])) from None
 
+    def _with_duplicates(self, changed: Sequence[int]) -> list[int]:
+        """Return what has changed, and the links in variant folders that lead to it."""
+        found = dict.fromkeys(changed)
+        for copy, source in self.recipe.duplicates:
+            if copy in found or source in found:
+                found[copy] = None
+                self.links.append((copy, source))
+        return list(found)
+
+    def _link(self) -> None:
+        """Link changed sources into variant folders, as SCons does before it uses them."""
+        paths = self.snapshot.files.paths
+        for copy, source in self.links:
+            try:
+                there = os.lstat(paths[copy])
+                wanted = os.lstat(paths[source])
+                if (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    continue
+                os.unlink(paths[copy])
+            except FileNotFoundError:
+                pass  # the link is to be made, or fails as SCons's would
+            os.link(paths[source], paths[copy])
+        for at in {at for pair in self.links for at in pair}:
+            if at in self.inputs:
+                status = os.stat(paths[at])
+                same = self.inputs[at].status
+                if (status.st_mtime_ns, status.st_size) == (same.st_mtime_ns, same.st_size):
+                    self.inputs[at] = Input(status, self.inputs[at].signature)
+
     def _check_recipe(self) -> None:
         recipe, neutral = self.recipe, self.answer.line.neutral
         if recipe.refusal[0]:
@@ -147,7 +180,7 @@ class Replay:
         settings = settings_for(self.answer.top, os.environ, dict(self.recipe.variables))
         self.cache = MultiLevelCache(settings, _signer(algorithm), algorithm)
         for at in changed:
-            path = self.snapshot.files.paths[at]
+            path = self.snapshot.files.paths[self.source_of.get(at, at)]
             try:
                 status = look.stat(path)
             except OSError:
@@ -204,7 +237,7 @@ class Replay:
 
     def _check_directives(self, at: int) -> None:
         """Raise unless SCons would find the same implicit dependencies in a changed file."""
-        path = self.snapshot.files.paths[at]
+        path = self.snapshot.files.paths[self.source_of.get(at, at)]
         known = self.recipe.directives[8 * at : 8 * at + 8]
         if known == NEVER_SCANNED:
             return
@@ -251,6 +284,10 @@ class Replay:
         work = Replaying(self, commands)
         with Interruption() as interruption:
             work.progress(_OPENING)
+            try:
+                self._link()
+            except OSError as error:
+                work.escalation = ("replay.refuse.link", str(error))
             well = run_jobs(
                 self.jobs,
                 work,

@@ -115,6 +115,7 @@ REASONS: dict[str, str] = {
     "replay.refuse.folder": "something is made from a folder in which a file has changed",
     "replay.refuse.sconsign": "SCons's database is not as this tool knows it",
     "replay.refuse.printed": "more is printed while the graph is walked than a replay knows of",
+    "replay.refuse.link": "a source could not be linked into a variant folder",
     "replay.failed": "preparing a replay failed",
     # --- damage and fallback
     "store.corrupt.object": "a stored object did not match its digest and was set aside",

@@ -147,6 +147,8 @@ class Recipe:
         or `model.directives.digest_of_directives` of the content of an input, or of what is made.
     folders
         Folders that are dependencies: a change in any file below counts in ways not recorded.
+    duplicates
+        (copy, source): files that SCons links into variant folders before it uses them.
     places
         (file, folder, name): where else SCons's database keeps a file's signature.
     """
@@ -156,6 +158,7 @@ class Recipe:
         "algorithm",
         "database",
         "directives",
+        "duplicates",
         "folders",
         "jobs",
         "places",
@@ -176,4 +179,5 @@ class Recipe:
         self.tops: list[Top] = []
         self.directives = b""
         self.folders: list[bytes] = []
+        self.duplicates: list[tuple[int, int]] = []
         self.places: list[tuple[int, bytes, bytes]] = []

@@ -212,7 +212,10 @@ class RecipeWriter:
             path = node.rfile().get_abspath()
             made = path in graph.made
             self._note_place(place, node)
-            if not self._has_one_role(path, graph):
+            linked = path in graph.duplicates
+            if not self._has_one_role(path, graph) or (
+                linked and not self._note_duplicate(node, place)
+            ):
                 role = OTHER_ROLE
             elif (
                 node in scanned
@@ -229,6 +232,21 @@ class RecipeWriter:
                 role = NEVER_SCANNED
             self._roles[place] = _stricter(self._roles.get(place, role), role)
 
+    def _note_duplicate(self, node: Any, place: int) -> bool:
+        """Note that a file is a link to a source, made as a replay would make it."""
+        ways = SCons.Node.FS.Link_Funcs
+        if not node.linked or ways[:1] not in ([], [SCons.Node.FS._hardlink_func]):  # noqa: SLF001 - it has no other name
+            return False
+        source = self._place(node.srcnode())
+        if source is None or source == place:
+            return False
+        self._recipe.duplicates.append((place, source))
+        path = node.srcnode().rfile().get_abspath()
+        plain = path.startswith(self._top) and path not in self._observed.used_by_project
+        role = NEVER_SCANNED if plain else OTHER_ROLE
+        self._roles[source] = _stricter(self._roles.get(source, role), role)
+        return True
+
     def _has_one_role(self, path: str, graph: Graph) -> bool:
         """Tell whether a file is nothing but an input of actions, or made by one."""
         observed = self._observed
@@ -238,8 +256,6 @@ class RecipeWriter:
             and path not in observed.used_by_project
             and (written is None or written.by_scons)
             and path not in graph.side_effects
-            and path not in graph.duplicates
-            and path not in graph.linked
             and not observed.configured
         )
 

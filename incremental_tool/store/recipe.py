@@ -6,7 +6,8 @@ Layout, in the byte order of the machine::
     numbers    u32 each   jobs; count of actions; for each action its setting and three
                           times a count and as many files; count of tops; for each top
                           its position, what hides it, a count and as many files; count
-                          of places, and a file for each
+                          of places, and a file for each; count of files of which two
+                          are a duplicate and its source, and these files
     directives size u64, and eight bytes for each of the snapshot's files
     texts      through zlib, a list: two for the refusal, variables
                (a list), algorithm, database, count of
@@ -47,6 +48,8 @@ def pack_recipe(recipe: Recipe) -> bytes:
         numbers += (top.position, top.hidden_by, len(top.files), *top.files)
     numbers.append(len(recipe.places))
     numbers += [file for file, _, _ in recipe.places]
+    numbers.append(2 * len(recipe.duplicates))
+    numbers += [file for pair in recipe.duplicates for file in pair]
     texts = [text.encode() for text in recipe.refusal]
     texts.append(list_of([text.encode() for pair in recipe.variables for text in pair]))
     texts += (recipe.algorithm, recipe.database, b"%d" % len(recipe.settings))
@@ -141,6 +144,8 @@ def _unpacked(section: bytes) -> Recipe:
     files = [(one(), some(one()), some(one()), some(one())) for _ in range(one())]
     tops = [(one(), one(), some(one())) for _ in range(one())]
     places = some(one())
+    pairs = some(one())
+    recipe.duplicates = list(zip(pairs[::2], pairs[1::2]))
     numbers.end()
     recipe.refusal = (next(texts).decode(), next(texts).decode())
     chosen = [text.decode() for text in strings_of(next(texts))]

@@ -113,6 +113,30 @@ def test_a_variant_folder_without_copies(twins: Twins) -> None:
     assert twins.both().fresh
 
 
+@pytest.mark.parametrize("way", ["in place", "renamed"])
+def test_a_variant_folder_with_links(tmp_path: Path, way: str) -> None:
+    """A source that SCons links into a variant folder is linked anew, and built there."""
+    files = {
+        "SConstruct": HEAD + "SConscript('src/SConscript', variant_dir='build', exports='env')\n",
+        "src/SConscript": "Import('env')\nenv.Program('p', ['a.c'], CPPPATH=['.'])\n",
+        "src/a.c": '#include "h.h"\nint main(void) { return NUMBER; }\n',
+        "src/h.h": "#define NUMBER 0\n",
+    }
+    twins = Twins(tmp_path, files)
+    twins.settle()
+    for number in range(1, 4):
+        for name, text in (
+            ("src/h.h", f"#define NUMBER {number}\n"),
+            ("src/a.c", f'#include "h.h"\nint main(void) {{ return NUMBER + {number}; }}\n'),
+        ):
+            if way == "renamed":
+                twins.remove(name)
+            twins.write(name, text)
+            assert twins.both().replayed
+            assert (twins.ours / name).samefile(twins.ours / name.replace("src", "build"))
+    assert twins.both().fresh
+
+
 def test_back_and_forth(twins: Twins) -> None:
     """Edits follow one another, without a script being read once."""
     for number in range(3):

@@ -80,6 +80,7 @@ def full() -> Snapshot:
     ]
     recipe.directives = b"12345678" * 2
     recipe.folders = [b"data", b"more data"]
+    recipe.duplicates = [(1, 0)]
     recipe.places = [(1, b"build", b"a.c")]
     recipe.tops = [Top(1, 2, b"done\n", [1], [b"."]), Top(2, 0, b"", [], [])]
     recipe.actions = [
