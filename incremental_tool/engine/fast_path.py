@@ -12,6 +12,7 @@ Knows nothing of how the process goes on.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -200,6 +201,18 @@ def answer(
 
     With `INCREMENTAL_AUDIT=1` SCons is asked as well, and the status is its.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # what is loaded here is no garbage, and looking for some doubles a replay's work
+    try:
+        return _answer(arguments, start, python_path, scons_folder, door)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _answer(
+    arguments: Sequence[str], start: str, python_path: Sequence[str], scons_folder: str, door: int
+) -> int | None:
     environment = os.environ
     replaying = not replay_off(environment)
     asked = ask(arguments, environment, start, python_path, scons_folder, door, replaying=replaying)

@@ -53,7 +53,7 @@ _CLOSING = b"scons: done building targets.\n"
 _HASHES = {b"md5": ("_md5", "md5"), b"sha1": ("_sha1", "sha1"), b"sha256": ("_sha256", "sha256")}
 
 
-_WORTH_SAVING = 50
+_WORTH_SAVING = 300
 """Files from which on their digests are saved: writing the memory of 20,000 takes as long as
 reading hundreds anew, and the next run that reads scripts saves what it learns."""
 

@@ -118,6 +118,29 @@ class _Numbers:
         self._at = end
         return found
 
+    def actions(self, count: int) -> list[tuple[int, list[int], list[int], list[int]]]:
+        """Take a setting and three lists of files, `count` times: without a call for each."""
+        numbers, at = self._numbers, self._at
+        found = []
+        for _ in range(count):
+            outputs = at + 2
+            sources = outputs + numbers[at + 1] + 1
+            implicit = sources + numbers[sources - 1] + 1
+            end = implicit + numbers[implicit - 1]
+            found.append(
+                (
+                    numbers[at],
+                    numbers[outputs : sources - 1],
+                    numbers[sources : implicit - 1],
+                    numbers[implicit:end],
+                )
+            )
+            at = end
+        if at > len(numbers):
+            raise ValueError("count")
+        self._at = at
+        return found
+
     def end(self) -> None:
         if self._at != len(self._numbers):
             raise ValueError("rest")
@@ -141,7 +164,7 @@ def _unpacked(section: bytes) -> Recipe:
     texts = iter(listed)
     one, some = numbers.one, numbers.some
     recipe.jobs = one()
-    files = [(one(), some(one()), some(one()), some(one())) for _ in range(one())]
+    files = numbers.actions(one())
     tops = [(one(), one(), some(one())) for _ in range(one())]
     places = some(one())
     pairs = some(one())
@@ -159,7 +182,15 @@ def _unpacked(section: bytes) -> Recipe:
     ]
     recipe.places = [(file, next(texts), next(texts)) for file in places]
     recipe.actions = [
-        Action(kind, _joined(steps), flags.split(), outputs, sources, implicit, setting)
+        Action(
+            kind,
+            steps.split(b"\0") if steps else (),
+            flags.split() if flags else (),
+            outputs,
+            sources,
+            implicit,
+            setting,
+        )
         for (setting, outputs, sources, implicit), kind, steps, flags in zip(
             files, texts, texts, texts
         )
