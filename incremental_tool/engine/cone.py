@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from incremental_tool.model.recipe import FUNCTION, REFUSED
+from incremental_tool.model.recipe import FUNCTION, INSTALL, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +78,8 @@ def why_not(job: Job, *, silent: bool) -> tuple[str, str] | None:
     if b"unshown" in job.action.flags and not silent:
         return "replay.refuse.action", "what is printed for it is not known"
     for step in job.action.steps:
-        if step[:1] == FUNCTION:
+        paired = len(job.action.sources) == len(job.action.outputs)
+        if step[:1] == FUNCTION and not (step == INSTALL and paired):
             return "replay.refuse.function", step[1:].decode("utf-8", "replace")
     return None
 

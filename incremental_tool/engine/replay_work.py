@@ -10,6 +10,7 @@ whatever thread the schedule gives them.
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Optional
@@ -20,6 +21,7 @@ from incremental_tool.engine.plan import Request
 from incremental_tool.model.directives import digest_of_directives, find_directives
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.recipe import (
+    INSTALL,
     NEVER_SCANNED,
     OTHER_ROLE,
     RUN,
@@ -125,6 +127,9 @@ class Replaying:
                 status = self._run(job, step[1:], outputs, removable)
                 if status:
                     return status
+            elif step == INSTALL:
+                for at, output in zip(action.sources, outputs):
+                    _install(self._paths[at], output)
         return 0
 
     def _run(self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]) -> int:
@@ -192,3 +197,11 @@ class Replaying:
         sys.stdout.flush()
         sys.stderr.write(f"scons: *** [{name}] {why}\n")
         sys.stderr.flush()
+
+
+def _install(source: bytes, target: bytes) -> None:
+    """Copy a file as SCons's Install does. Raises OSError."""
+    import shutil
+
+    shutil.copy2(source, target)
+    os.chmod(target, stat.S_IMODE(os.stat(source).st_mode) | stat.S_IWRITE)

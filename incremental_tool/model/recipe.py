@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SHOW, RUN, FUNCTION = b"s", b"r", b"f"
 """What a step is, by its first byte: a text printed, a command line, a Python function."""
 
+INSTALL = FUNCTION + b"SCons.install"
+"""The step of SCons's Install builders with SCons's own copying: each source to its target."""
+
 OTHER_ROLE = b"\0" * 8
 """In place of a file's directives: it is more than an input of actions, or made by one."""
 NEVER_SCANNED = b"\1" + b"\0" * 7

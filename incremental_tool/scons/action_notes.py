@@ -18,8 +18,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import SCons.Action
+import SCons.Tool.install
 
-from incremental_tool.model.recipe import FUNCTION, RUN, SHOW
+from incremental_tool.model.recipe import FUNCTION, INSTALL, RUN, SHOW
 from incremental_tool.scons.action_kind import Chosen, kind_of
 from incremental_tool.scons.call_site import is_scons
 from incremental_tool.scons.decider import decide, decide_unless_chosen, is_content_decider
@@ -132,7 +133,7 @@ class ActionNotes:
         def execute(action: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
             try:
                 targets = executor.get_all_targets() if executor is not None else target
-                self._note_function(action.execfunction, targets)
+                self._note_function(action.execfunction, targets, env)
             except Exception as error:
                 self._observed.failed("FunctionAction.execute", error)
             return original(action, target, source, env, executor=executor)
@@ -162,7 +163,7 @@ class ActionNotes:
         if any("\0" in word for word in args):
             self._flag(first, b"unknown")
 
-    def _note_function(self, function: Any, targets: Sequence[Any]) -> None:
+    def _note_function(self, function: Any, targets: Sequence[Any], env: Any) -> None:
         name = str(getattr(function, "__name__", type(function).__name__))
         code = getattr(function, "__code__", None)
         own = code is not None and is_scons(code.co_filename)
@@ -170,8 +171,23 @@ class ActionNotes:
             if any(getattr(target.attributes, "shliblinks", None) for target in targets):
                 self._flag(targets[0], b"links")
             return
+        if own and name == "installFunc" and env.get("INSTALL") is SCons.Tool.install.copyFunc:
+            self.steps.setdefault(targets[0], []).append(INSTALL)
+            self._note_environment(targets[0], env)
+            return
         step = FUNCTION + _text(f"SCons.{name}" if own else name)
         self.steps.setdefault(targets[0], []).append(step)
+
+    def _note_environment(self, target: Any, env: Any) -> None:
+        """Note what holds for every kind of action."""
+        if env.get("PRINT_CMD_LINE_FUNC"):
+            self._flag(target, b"own-printing")
+        if not SCons.Action.print_actions:
+            self._flag(target, b"unshown")
+        if env.get_CacheDir().is_enabled():
+            self._flag(target, b"cache-dir")
+        if not _decides_by_content(env):
+            self._flag(target, b"decider")
 
     def _note_action(self, action: Any, env: Any, executor: Any, *, failed: bool) -> None:
         first = _first(executor)
@@ -179,17 +195,10 @@ class ActionNotes:
             self._flag(first, b"unknown")  # what would have come next is not known
         if action.exitstatfunc is not SCons.Action.default_exitstatfunc:
             self._flag(first, b"own-status")
-        if env.get("PRINT_CMD_LINE_FUNC"):
-            self._flag(first, b"own-printing")
-        if not SCons.Action.print_actions:
-            self._flag(first, b"unshown")
         memo = getattr(executor, "_memo", {})
         if hasattr(executor, "_changed_sources_list") or "_get_changed_sources" in memo:
             self._flag(first, b"changed-only")
-        if env.get_CacheDir().is_enabled():
-            self._flag(first, b"cache-dir")
-        if not _decides_by_content(env):
-            self._flag(first, b"decider")
+        self._note_environment(first, env)
 
 
 def _decides_by_content(env: Any) -> bool:

@@ -83,8 +83,9 @@ def remembered(answer: Answer, observed: Observations, notes: ActionNotes) -> Op
     for first, steps in notes.steps.items():
         surroundings = notes.surroundings.get(first)
         kind = next((notes.kinds[t] for t in (first, *_peers(first)) if t in notes.kinds), None)
-        if surroundings is None or kind is None or not steps:
+        if kind is None or not steps:
             continue
+        surroundings = surroundings or ("", "", frozenset())
         if surroundings not in numbers:
             numbers[surroundings] = len(settings)
             settings.append(setting_of(surroundings, observed.environment))

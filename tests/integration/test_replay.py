@@ -271,6 +271,31 @@ def test_what_is_shown(tmp_path: Path) -> None:
     assert "CC a.o\nAR libf.a\n" in told.out
 
 
+def test_installed_files(tmp_path: Path) -> None:
+    """What SCons's own Install copies is copied, with its times and its mode."""
+    twins = Twins(
+        tmp_path,
+        {
+            "SConstruct": HEAD
+            + "program = env.Program('p', 'a.c')\n"
+            + "env.Install('#stage/bin', program)\nenv.InstallAs('stage/t', 'text')\n",
+            "a.c": "int main(void) { return 0; }\n",
+            "text": "one\n",
+        },
+    )
+    twins.settle()
+    twins.replace("a.c", "0", "1")
+    twins.write("text", "two\n")
+    told = twins.both()
+
+    assert told.replayed
+    assert 'Install file: "text" as "stage/t"' in told.out
+    assert os.access(twins.ours / "stage/bin/p", os.X_OK)
+    installed, source = (os.stat(twins.ours / name) for name in ("stage/t", "text"))
+    assert installed.st_mtime_ns == source.st_mtime_ns
+    assert twins.both().fresh
+
+
 def test_targets_asked_for(tmp_path: Path) -> None:
     """For each target asked for it is told whether anything was done."""
     twins = Twins(
