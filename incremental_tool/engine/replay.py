@@ -309,8 +309,7 @@ class Replay:
                 work.progress(b"scons: writing .sconsign file.\n")
             written = self._write_database(work.signatures)
             cache.commit(learned=len(self.inputs) + len(work.statuses) > _WORTH_SAVING)
-            if work.escalation is None:
-                self._renew_snapshot(work, written)
+            self._renew_snapshot(work, written)
             cache.close()
         if work.escalation is not None:
             self.escalation = work.escalation

@@ -271,6 +271,37 @@ def test_what_is_shown(tmp_path: Path) -> None:
     assert "CC a.o\nAR libf.a\n" in told.out
 
 
+def test_a_generated_header_with_other_includes(tmp_path: Path) -> None:
+    """When what was made includes other files than before, SCons goes on from there."""
+    twins = Twins(
+        tmp_path,
+        {
+            "SConstruct": HEAD
+            + "env.Append(CPPPATH=['.'])\nenv.Command('made.h', 'made.in', 'cp $SOURCE $TARGET')\n"
+            + "env.Program('p', ['a.c'])\nenv.Command('q', 'p', 'cp $SOURCE $TARGET')\n",
+            "a.c": '#include "made.h"\nint main(void) { return NUMBER; }\n',
+            "made.in": "#define NUMBER 0\n",
+            "other.h": "#define NUMBER 5\n",
+        },
+    )
+    twins.settle()
+    twins.write("made.in", "#define NUMBER 1\n")
+    assert twins.both().replayed
+    twins.write("made.in", '#include "other.h"\n')
+    plain, ours = twins.scons(), twins.iscons()
+
+    assert ours.replayed
+    assert ours.reason == "replay.refuse.includes"
+    assert (plain.status, ours.status) == (0, 0)
+    assert ours.out.count("cp made.in made.h") == 1
+    twins.compare()
+    twins.check_database()
+    twins.write("other.h", "#define NUMBER 6\n")
+    told = twins.both()
+    assert told.replayed
+    assert "gcc -o p" in told.out
+
+
 def test_installed_files(tmp_path: Path) -> None:
     """What SCons's own Install copies is copied, with its times and its mode."""
     twins = Twins(
