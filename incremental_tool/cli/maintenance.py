@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine import statistics
-from incremental_tool.engine.settings import Settings, parse_days, parse_size
+from incremental_tool.engine.settings import NO_LIMIT, Settings, parse_days, parse_size
 from incremental_tool.model.action import action_digest
 from incremental_tool.model.switch import switched_off
 from incremental_tool.store import manifest, objects
@@ -36,9 +36,12 @@ def stats(arguments: argparse.Namespace, settings: Settings) -> int:
     print(statistics.render(lifetime, f"All {lifetime.get('builds', 0)} builds"))
     entries = list(trimming.entries(settings.cache_dir))
     size = sum(entry.size for entry in entries)
+    limit = (
+        f" of at most {settings.cache_size / 1e6:.0f} MB" if settings.cache_size < NO_LIMIT else ""
+    )
     print(
-        f"store:      {len(entries)} files, {size / 1e6:.1f} MB of at most "
-        f"{settings.cache_size / 1e6:.0f} MB in {os.fsdecode(settings.cache_dir)}"
+        f"store:      {len(entries)} files, {size / 1e6:.1f} MB{limit} in "
+        f"{os.fsdecode(settings.cache_dir)}"
     )
     return 0
 

@@ -26,7 +26,6 @@ import re
 import stat as stat_module
 import subprocess
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
@@ -66,7 +65,6 @@ class CommandCache:
     def __init__(self, cache: MultiLevelCache, planner: Planner) -> None:
         self._cache = cache
         self._planner = planner
-        self._threads = threading.local()
 
     def run(self, request: Request, plain: Callable[[], int]) -> int:
         """Bring the request's targets about; return the command's exit status.
@@ -78,24 +76,27 @@ class CommandCache:
         statistics.add("commands")
         started = time.perf_counter()
         missed: Optional[tuple[Plan, bytes, Reason]] = None
+        end = "not_stored"  # what it is counted as, unless it comes to something else
         try:
             plan = self._planner.plan(request)
             if isinstance(plan, Reason):
-                statistics.add("refused")
                 self._cache.note(plan, request.targets)
                 self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, plan, 0)
+                end = "refused"
             else:
                 action = action_digest(plan.fields)
                 found = self._lookup(action, plan)
                 if isinstance(found, Hit):
                     self._restore(request, plan, action, found)
                     statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
+                    statistics.add("hits")
                     return 0
                 missed = plan, action, self._explain(request, action, plan, found)
                 statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
         except Exception as error:
             self._cache.failed("command", error)
         if missed is None:
+            statistics.add(end)
             return self._plainly(request, plain)
         return self._run_and_store(request, *missed, plain)
 
@@ -103,11 +104,13 @@ class CommandCache:
         """Run the command as SCons would, without the cache."""
         try:
             clear(request.removable)
-            for target in request.targets:
-                self._cache.files.forget(target)
         except Exception as error:
             self._cache.failed("command", error)
-        return plain()
+        try:
+            return plain()
+        finally:
+            for target in request.targets:
+                self._cache.files.forget(target)
 
     # --- hit ------------------------------------------------------------------
 
@@ -129,7 +132,6 @@ class CommandCache:
             written = put_in_place(path, content, permissions, self._cache.scratch.folder)
             statistics.add("outputs_restored" if written else "outputs_kept")
             self._cache.files.forget(path)
-        statistics.add("hits")
         statistics.add("command_ms_saved", hit.result.milliseconds)
         self._say(hit.result.stdout, hit.result.stderr, hit.result.colored and not request.terminal)
         names = _logged(request.targets, plan.kind)
@@ -141,7 +143,8 @@ class CommandCache:
 
     def _explain(self, request: Request, action: bytes, plan: Plan, reason: Reason) -> Reason:
         if reason.id == "zir.miss.new":
-            last = self._cache.log.last(_logged(request.targets, plan.kind)[0])
+            names = _logged(request.targets, plan.kind)
+            last = self._cache.log.last(names[0]) if names else None
             if last is not None and last.action not in (action, NO_DIGEST):
                 manifest = self._cache.zir.manifest(last.action)
                 if manifest is not None:
@@ -157,35 +160,45 @@ class CommandCache:
         reason: Reason,
         plain: Callable[[], int],
     ) -> int:
+        statistics = self._cache.statistics
+        streams: list[int] = []
         process: Optional[subprocess.Popen[bytes]] = None
         try:
             clear(request.removable)
             began_ns = self._begin(request)
-            out, err = self._streams()
+            streams.extend(_scratch_file() for _ in range(2))
             started = time.perf_counter()
-            process = self._start(request, plan, out, err)
+            process = self._start(request, plan, *streams)
         except Exception as error:
             self._cache.failed("execute", error)
         if process is None:
+            _close(streams)
+            statistics.add("not_stored")
             return self._plainly(request, plain)
         status = process.wait()
         if status < 0 and plan.argv is not None:
             status = 128 - status  # what the shell would have said of a signal
         if status != 0 and plan.argv is not None and not self._cache.scratch.intact():
             # Somebody deleted our folder, and with it the place for the list of inputs.
+            _close(streams)
+            statistics.add("not_stored")
             return self._plainly(request, plain)
+        end = "not_stored"
         try:
             milliseconds = int((time.perf_counter() - started) * 1000)
-            self._cache.statistics.add("us_run", milliseconds * 1000)
+            statistics.add("us_run", milliseconds * 1000)
             for path in [*plan.outputs, *request.targets]:
                 self._cache.files.forget(path)
-            done = _Done(status, _drain(out), _drain(err), milliseconds)
+            stdout, stderr = (_content(stream) for stream in streams)
+            _close(streams)
+            done = _Done(status, stdout, stderr, milliseconds)
             self._say(done.stdout, done.stderr, strip=False)
             started = time.perf_counter()
-            self._finish(request, plan, action, reason, done, began_ns)
-            self._cache.statistics.add("us_store", int((time.perf_counter() - started) * 1e6))
+            end = self._finish(request, plan, action, reason, done, began_ns)
+            statistics.add("us_store", int((time.perf_counter() - started) * 1e6))
         except Exception as error:
             self._cache.failed("store", error)
+        statistics.add(end)
         return status
 
     def _finish(
@@ -196,11 +209,11 @@ class CommandCache:
         reason: Reason,
         done: _Done,
         began_ns: int,
-    ) -> None:
+    ) -> str:
+        """Store what the command made, if it can be; return what the command is counted as."""
         if done.status != 0:
             failed = Reason("zir.skip.failed", f"status {done.status}")
-            self._not_stored(request, plan, action, failed)
-            return
+            return self._not_stored(request, plan, action, failed)
         if plan.after is not None:
             subprocess.run(
                 plan.after,
@@ -210,7 +223,7 @@ class CommandCache:
                 stderr=subprocess.DEVNULL,
                 check=False,  # without its list of inputs the result is not stored
             )
-        self._store(request, plan, action, reason, done, began_ns)
+        return self._store(request, plan, action, reason, done, began_ns)
 
     def _begin(self, request: Request) -> int:
         """Return the clock's time, after letting it pass what this run has just built."""
@@ -231,47 +244,32 @@ class CommandCache:
         argv: Sequence[str] = plan.argv or [request.shell, "-c", request.text]
         return subprocess.Popen(argv, env=dict(request.environment), stdout=out, stderr=err)
 
-    def _streams(self) -> tuple[int, int]:
-        """Return two files of this thread's, for a command's stdout and stderr."""
-        try:
-            streams: tuple[int, int] = self._threads.streams
-        except AttributeError:
-            streams = self._threads.streams = (_scratch_file(), _scratch_file())
-        return streams
-
-    def _not_stored(self, request: Request, plan: Plan, action: bytes, reason: Reason) -> None:
-        self._cache.statistics.add(
-            "refused" if reason.id.startswith("zir.refuse.") else "not_stored"
-        )
+    def _not_stored(self, request: Request, plan: Plan, action: bytes, reason: Reason) -> str:
         self._cache.note(reason, request.targets)
         self._cache.log_outcome(_logged(request.targets, plan.kind), action, NO_DIGEST, reason, 0)
+        return "refused" if reason.id.startswith("zir.refuse.") else "not_stored"
 
     def _store(
         self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
-    ) -> None:
+    ) -> str:
         found = plan.collect(done.stderr)
         if isinstance(found, Reason):
-            self._not_stored(request, plan, action, found)
-            return
+            return self._not_stored(request, plan, action, found)
         inputs = self._inputs(found, began_ns)
         if isinstance(inputs, Reason):
-            self._not_stored(request, plan, action, inputs)
-            return
+            return self._not_stored(request, plan, action, inputs)
         absent = self._absent(found, began_ns)
         if isinstance(absent, Reason):
-            self._not_stored(request, plan, action, absent)
-            return
+            return self._not_stored(request, plan, action, absent)
         if max(len(done.stdout), len(done.stderr)) > MAX_STREAM:
-            self._not_stored(
+            return self._not_stored(
                 request, plan, action, Reason("zir.skip.output-too-large", "its messages")
             )
-            return
         outputs, contents = [], []
         for path in plan.outputs:
             taken = self._take(path)
             if isinstance(taken, Reason):
-                self._not_stored(request, plan, action, taken)
-                return
+                return self._not_stored(request, plan, action, taken)
             outputs.append(taken[0])
             contents.append(taken[1])
         result = KnownResult(
@@ -286,11 +284,10 @@ class CommandCache:
         )
         skipped = self._cache.zir.store(action, plan.fields, result, contents)
         if skipped is not None:
-            self._not_stored(request, plan, action, skipped)
-            return
-        self._cache.statistics.add("stored")
+            return self._not_stored(request, plan, action, skipped)
         names = _logged(request.targets, plan.kind)
         self._cache.log_outcome(names, action, result_digest(result), why, done.milliseconds)
+        return "stored"
 
     def _inputs(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
         files = self._cache.files
@@ -378,7 +375,11 @@ def clear(paths: Sequence[bytes]) -> None:
 
 
 def _scratch_file() -> int:
-    """Return a descriptor of an empty file without a name, in memory where there are such files."""
+    """Return a descriptor of an empty file without a name, in memory where there are such files.
+
+    Each command has its own: what a process that it left behind says later must not turn up among
+    the next one's messages.
+    """
     try:
         return os.memfd_create("incremental")
     except (AttributeError, OSError):
@@ -389,12 +390,11 @@ def _scratch_file() -> int:
         return os.dup(file.fileno())
 
 
-def _drain(fd: int) -> bytes:
-    """Return what was written to a scratch file, and empty it."""
+def _content(fd: int) -> bytes:
     size = os.fstat(fd).st_size
-    if not size:
-        return b""
-    content = os.pread(fd, size, 0)
-    os.ftruncate(fd, 0)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return content
+    return os.pread(fd, size, 0) if size else b""
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for fd in descriptors:
+        os.close(fd)

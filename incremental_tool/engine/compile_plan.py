@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Optional, Union
 
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.plan import Found, Plan, Request
-from incremental_tool.model.action import Fields, environment_fields
+from incremental_tool.engine.toolchain_key import command_fields, directory_fields, driver_fields
 from incremental_tool.model.assembler_command import (
     assembler_dependency_words,
 )
@@ -52,18 +52,9 @@ def plan_compile(
     )
     if isinstance(toolchain, Reason):
         return toolchain
-    fields: Fields = [
-        ("kind", b"compile"),
-        ("command", command_field(command.words, request.directory)),
-        ("toolchain", toolchain.digest),
-        *environment_fields(request.environment, compiler=True),
-    ]
-    named = identity_fields(command.identity_files, cache)
-    if isinstance(named, Reason):
-        return named
-    fields += named
-    if command.names_directory or names_project(command.absolute_paths, request.directory):
-        fields.append(("directory", request.directory))
+    fields = driver_fields("compile", command, command.words, toolchain, request, cache)
+    if isinstance(fields, Reason):
+        return fields
     depfile = cache.scratch.path("d")
     extra = dependency_words(command, os.fsdecode(depfile))
     argv = [*command.launcher, *command.words]
@@ -114,14 +105,8 @@ def plan_assembly(
         return toolchain
     if toolchain.family != "gnu":
         return Reason("zir.refuse.unknown-compiler", words[0])
-    fields: Fields = [
-        ("kind", b"assemble"),
-        ("command", command_field(words, request.directory)),
-        ("toolchain", toolchain.digest),
-        *environment_fields(request.environment, compiler=True),
-    ]
-    if command.names_directory or names_project(command.absolute_paths, request.directory):
-        fields.append(("directory", request.directory))
+    fields = command_fields("assemble", words, toolchain, request)
+    fields += directory_fields(command, request)
     own = os.fsencode(command.depfile)
     depfile = own or cache.scratch.path("d")
     argv = [*words, *assembler_dependency_words(command, os.fsdecode(depfile))]
@@ -139,31 +124,6 @@ def plan_assembly(
 
     outputs = [os.fsencode(name) for name in (command.output, *command.extra_outputs)]
     return Plan("assemble", fields, outputs, argv, None, False, collect)
-
-
-def command_field(words: Sequence[str], directory: bytes) -> bytes:
-    """Return a command's words as one key field; the project's folder is written `<top>`."""
-    text = b"\0".join(map(os.fsencode, words))
-    return text.replace(directory, b"<top>") if directory in text else text
-
-
-def identity_fields(names: Sequence[str], cache: MultiLevelCache) -> Union[Fields, Reason]:
-    """Return one field for each file that steers a command and that no dependency list names."""
-    fields: Fields = []
-    for name in names:
-        digest = cache.files.digest(os.fsencode(name))
-        if digest is None:
-            return Reason("zir.refuse.option", f"{name} cannot be read")
-        fields.append((f"file {name}", digest))
-    return fields
-
-
-def names_project(paths: Sequence[str], directory: bytes) -> bool:
-    """Tell whether any of a command's absolute paths leads into the project."""
-    if not paths:
-        return False
-    top = os.fsdecode(directory)
-    return any(path == top or path.startswith(top + os.sep) for path in paths)
 
 
 def read_depfile(path: bytes, *, remove: bool) -> Union[list[bytes], Reason]:

@@ -11,14 +11,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Union
 
-from incremental_tool.engine.compile_plan import (
-    command_field,
-    identity_fields,
-    names_project,
-    read_depfile,
-)
+from incremental_tool.engine.compile_plan import read_depfile
 from incremental_tool.engine.plan import Found, Plan, Request
-from incremental_tool.model.action import Fields, environment_fields
+from incremental_tool.engine.toolchain_key import command_fields, driver_fields
 from incremental_tool.model.link_command import LinkCommand, absent_libraries, link_dependency_words
 from incremental_tool.model.reason import Reason
 
@@ -43,12 +38,8 @@ def plan_archive(
     if isinstance(toolchain, Reason):
         return toolchain
     members = [os.fsencode(member) for member in command.members]
-    fields: Fields = [
-        ("kind", b"index" if command.index_only else b"archive"),
-        ("command", command_field(words, request.directory)),
-        ("toolchain", toolchain.digest),
-        *environment_fields(request.environment, compiler=True),
-    ]
+    kind = "index" if command.index_only else "archive"
+    fields = command_fields(kind, words, toolchain, request)
     if command.index_only:
         # What ranlib reads it also writes, so its content is part of the key itself.
         cache.files.forget(output)
@@ -56,15 +47,7 @@ def plan_archive(
         if before is None:
             return Reason("zir.refuse.outside-input", command.output)
         fields.append(("archive", before))
-    return Plan(
-        "index" if command.index_only else "archive",
-        fields,
-        [output],
-        words,
-        None,
-        False,
-        lambda _: Found(members, []),
-    )
+    return Plan(kind, fields, [output], words, None, False, lambda _: Found(members, []))
 
 
 def plan_link(
@@ -78,18 +61,9 @@ def plan_link(
         return toolchain
     if not toolchain.link_depfile:
         return Reason("zir.refuse.no-depfile", "the linker cannot list its inputs")
-    fields: Fields = [
-        ("kind", b"link"),
-        ("command", command_field(words, request.directory)),
-        ("toolchain", toolchain.digest),
-        *environment_fields(request.environment, compiler=True),
-    ]
-    named = identity_fields(command.identity_files, cache)
-    if isinstance(named, Reason):
-        return named
-    fields += named
-    if command.names_directory or names_project(command.absolute_paths, request.directory):
-        fields.append(("directory", request.directory))
+    fields = driver_fields("link", command, words, toolchain, request, cache)
+    if isinstance(fields, Reason):
+        return fields
     depfile = cache.scratch.path("ld")
     argv = [*words, *link_dependency_words(command, os.fsdecode(depfile))]
     folders = [*map(os.fsencode, command.library_dirs), *toolchain.library_dirs]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = 5 << 30
 """Bytes: ccache's default, and about 100,000 debug objects."""
 
+NO_LIMIT = 1 << 62
+"""Bytes that no store reaches: what a size of 0 stands for, as in ccache's settings."""
+
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _TOO_LARGE = 1 << 63
@@ -90,7 +93,8 @@ def settings_for(
         folder("INCREMENTAL_CACHE_DIR", os.path.join(os.fsdecode(state), "cache")),
         parse_size(
             value("INCREMENTAL_CACHE_SIZE", "") or str(DEFAULT_SIZE), "INCREMENTAL_CACHE_SIZE"
-        ),
+        )
+        or NO_LIMIT,
         parse_days(value("INCREMENTAL_CACHE_AGE", "") or "0", "INCREMENTAL_CACHE_AGE"),
         value("INCREMENTAL_STATS", "0").strip().lower(),
         is_on(value("INCREMENTAL_EXPLAIN", "0")),

@@ -127,6 +127,9 @@ def difference(old: Fields, new: Fields) -> Reason:
             return Reason("zir.miss.toolchain-changed")
         if name == "directory":
             return Reason("zir.miss.directory-changed", os.fsdecode(after.get(name, b"")))
+        if name == "archive" or name.startswith("file "):
+            said = name[len("file ") :] if name.startswith("file ") else "the archive"
+            return Reason("zir.miss.input-changed", said)
         said = _changed_words(before, after) if name == "command" else name
         return Reason("zir.miss.command-changed", said)
     return Reason("zir.miss.new")

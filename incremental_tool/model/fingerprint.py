@@ -44,17 +44,20 @@ def identity_of(st: os.stat_result) -> bytes:
 
 _SECOND = 1_000_000_000
 _COARSE = 2 * _SECOND  # FAT keeps even seconds
+_MILLISECOND = 1_000_000
+_TICK = 10 * _MILLISECOND  # exFAT keeps hundredths, as does a kernel of 100 Hz
 
 
 def is_racy(st: os.stat_result, clock_ns: int) -> bool:
     """Tell whether a file with this stat could be written again without its stat changing.
 
-    `clock_ns` is the file system's time sampled no later than the stat. A change time without a
-    fraction of a second is taken for a file system that keeps none, and given two seconds.
+    `clock_ns` is the file system's time sampled no later than the stat. The clock's disk may be a
+    finer one than the file's: a change time without a fraction of a second is taken for a file
+    system that keeps none, and given two seconds; one of whole milliseconds is given ten.
     """
     changed = st.st_ctime_ns
-    if changed % _SECOND == 0:
-        clock_ns -= _COARSE
+    if changed % _MILLISECOND == 0:
+        clock_ns -= _TICK if changed % _SECOND else _COARSE
     return st.st_mtime_ns >= clock_ns or changed >= clock_ns
 
 

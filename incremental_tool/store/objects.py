@@ -13,7 +13,9 @@ Format of an object file (little-endian)::
 The name guards the content, so no checksum stands inside. Objects are not
 synced to disk: a power cut can leave an empty or partial one, which the next
 read quarantines. Sharing one store between projects, users and concurrent
-builds needs no locks: a name is only ever given to the same bytes.
+builds needs no locks: a name is only ever given to the same bytes. A later format
+goes into a folder of another name, so that tools of different age can share a
+store: what lies here in another version is foreign.
 
 Knows nothing of who refers to an object.
 """

@@ -1,10 +1,11 @@
 """Trim: keep a cache folder within its limits, least recently used first.
 
 How large the store is, is not counted at each build: a `usage` file holds the
-bytes found at the last count and those written since. When the sum passes the
-limit, or there is no usable sum, one process at a time (a lock that nobody
-waits for) counts what is really there and removes the entries used longest ago
-until the store is a tenth below its limit.
+bytes found at the last count, those written since, and when that count was.
+When the sum passes the limit, or there is no usable sum, or there is an age limit
+and the count is a day old, one process at a time (a lock that nobody waits for)
+counts what is really there and removes the entries used longest ago until the
+store is a tenth below its limit.
 
 Removing is safe at any moment and may be interrupted anywhere: a manifest whose
 object is gone is a miss, an object without a manifest is only unused. Entries
@@ -19,7 +20,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from incremental_tool.base.atomic import FileLock, replace_file
 from incremental_tool.base.errors import CorruptRecord
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
 
 Report = Callable[[Reason], None]
 
-_USAGE = struct.Struct("<4sQ")
-_MAGIC = b"IUSE"
+_USAGE = struct.Struct("<4sQd")
+_MAGIC = b"IUS2"
 
 KEEP_SHARE = 0.9
 """A trim goes a tenth below the limit, so that it is not due again at once (ccache's figure)."""
 
 SWEEP_AFTER_SECONDS = 86_400
+AGE_CHECK_SECONDS = 86_400
+"""With an age limit the store is gone through this often; ages are in days."""
+
 QUARANTINE_SECONDS = 7 * 86_400
 
 
@@ -142,11 +146,13 @@ def note_usage(
         if not lock.try_acquire():
             return  # another build is at it; what we wrote is counted at the next trim
         path = os.path.join(folder, b"usage")
-        known = _read_usage(path)
-        usage = written + (known or 0)
-        if known is None or usage > limit or max_age_days:
-            usage = trim(folder, limit, max_age_days, time.time()).bytes_after
-        replace_file(path, _USAGE.pack(_MAGIC, min(usage, (1 << 64) - 1)))
+        known, counted = _read_usage(path)
+        now = time.time()
+        usage = written + known
+        aged = max_age_days and not 0 <= now - counted < AGE_CHECK_SECONDS
+        if not counted or usage > limit or aged:
+            usage, counted = trim(folder, limit, max_age_days, now).bytes_after, now
+        replace_file(path, _USAGE.pack(_MAGIC, min(usage, (1 << 64) - 1), counted))
     except FileNotFoundError:
         pass  # somebody deleted the store: nothing is left to trim
     except OSError as error:
@@ -155,10 +161,13 @@ def note_usage(
         lock.release()
 
 
-def _read_usage(path: bytes) -> Optional[int]:
-    """Return the sum kept in the `usage` file, or None where there is none that can be used."""
+def _read_usage(path: bytes) -> tuple[int, float]:
+    """Return the sum kept in the `usage` file, and when it was counted.
+
+    The time is in seconds since 1970; 0 where there is no sum that can be used.
+    """
     try:
-        magic, usage = _USAGE.unpack(read_regular(path))
+        magic, usage, counted = _USAGE.unpack(read_regular(path))
     except (OSError, CorruptRecord, struct.error):
-        return None
-    return int(usage) if magic == _MAGIC else None
+        return 0, 0.0
+    return (int(usage), float(counted)) if magic == _MAGIC else (0, 0.0)

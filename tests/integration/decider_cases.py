@@ -38,6 +38,16 @@ def write_keeping_times(name: str, content: str) -> Edit:
     return edit
 
 
+def write_dated(name: str, content: str, seconds: float) -> Edit:
+    """Return an edit that writes a file and dates it by seconds from now."""
+
+    def edit(folder: Path) -> None:
+        write(name, content)(folder)
+        touch(name, seconds)(folder)
+
+    return edit
+
+
 def replace_by_older(name: str, content: str, seconds: int = OLD) -> Edit:
     """Return an edit that renames another file over a file, as a package manager does."""
 
@@ -109,7 +119,21 @@ class Case(NamedTuple):
 
 
 PROGRAM = 'env.Append(CPPPATH=["include"])\nenv.Program("main.c")\n'
+OBJECT = 'env.Append(CPPPATH=["include"])\nenv.Object("main.c")\n'
 PROGRAM_FILES = {"main.c": MAIN, "include/part.h": "#define PART 0\n"}
+
+# Deciders that go by time compare whole seconds: what is made, and made again, within one is the
+# same to them, and whether that happens differs from one plain build to the next. So no two times
+# here are near each other, and nothing depends on a file that was built.
+DATED = [
+    touch("main.c"),
+    nothing,
+    touch("main.c", 3600),
+    nothing,
+    write_dated("include/part.h", "#define PART 8\n", 7200),
+    replace_by_older("main.c", MAIN + "\n"),
+    nothing,
+]
 
 CASES = {
     "same size, same time": Case(
@@ -312,32 +336,16 @@ CASES = {
     ),
     **{
         f"decider {name}": Case(
-            f'{where}Decider("{name}")\n{PROGRAM}',
-            [
-                touch("main.c"),
-                nothing,
-                touch("main.c", 0),
-                nothing,
-                write("include/part.h", "#define PART 8\n"),
-                replace_by_older("main.c", MAIN + "\n"),
-                nothing,
-            ],
+            f'{where}Decider("{name}")\n{OBJECT}',
+            DATED,
         )
         for name in ("content", "timestamp-newer", "timestamp-match", "content-timestamp")
         for where in ("env.",)
     },
     **{
         f"global decider {name}": Case(
-            f'Decider("{name}")\n{PROGRAM}',
-            [
-                touch("main.c"),
-                nothing,
-                touch("main.c", 0),
-                nothing,
-                write("include/part.h", "#define PART 8\n"),
-                replace_by_older("main.c", MAIN + "\n"),
-                nothing,
-            ],
+            f'Decider("{name}")\n{OBJECT}',
+            DATED,
         )
         for name in ("content", "timestamp-newer", "timestamp-match", "content-timestamp")
     },
@@ -356,6 +364,6 @@ CASES = {
         'other = env.Clone()\nother.Decider("timestamp-match")\n'
         'env.Object("env.o", "main.c", CPPPATH=["include"])\n'
         'other.Object("other.o", "main.c", CPPPATH=["include"])\n',
-        [touch("main.c"), nothing, write("include/part.h", "#define PART 1\n")],
+        [touch("main.c"), nothing, write_dated("include/part.h", "#define PART 1\n", 3600)],
     ),
 }

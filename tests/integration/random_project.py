@@ -246,9 +246,12 @@ class RandomProject:
         """
         done = []
         texts = self.model.texts()
-        for path in sorted(folder.glob("src/*/*.[ch]")):
+        # What an earlier build left among the sources is a source to a build in a variant folder:
+        # SCons itself takes it for the file that is still to be built there.
+        kinds = "*" if self.model.variant else "*.[ch]"
+        for path in sorted(folder.glob(f"src/*/{kinds}")):
             name = str(path.relative_to(folder))
-            if name not in texts and not name.endswith("made.h"):
+            if name not in texts and (self.model.variant or not name.endswith("made.h")):
                 path.unlink()
                 done.append(f"removed {name}")
         for name, text in texts.items():

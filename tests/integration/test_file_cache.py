@@ -139,13 +139,11 @@ def test_an_edit_that_changes_no_object_stops_there(project: Project) -> None:
     write_sample(project)
     project.build()
     project.replace("calc/add.c", "return", "/* sum */ return")
-    inode = (project.folder / "calc/add.o").stat().st_ino
 
     run = project.build()
 
     assert run.made() == ["calc/add.o"]
     assert run.work() == (0, 1, 0, 0)
-    assert (project.folder / "calc/add.o").stat().st_ino != inode
     assert project.differing() == []
 
 

@@ -37,11 +37,13 @@ HOOKS = [
     ("engine.command_cache", "CommandCache._explain"),
     ("engine.command_cache", "CommandCache._begin"),
     ("engine.command_cache", "CommandCache._start"),
-    ("engine.command_cache", "CommandCache._streams"),
+    ("engine.command_cache", "_scratch_file"),
     ("engine.command_cache", "CommandCache._store"),
     ("engine.command_cache", "CommandCache._take"),
     ("engine.command_cache", "CommandCache._inputs"),
     ("engine.command_cache", "CommandCache._say"),
+    ("engine.command_cache", "CommandCache._not_stored"),
+    ("engine.command_cache", "result_digest"),
     ("engine.command_cache", "put_in_place"),
     ("engine.multi_level_cache", "MultiLevelCache.log_outcome"),
     ("engine.multi_level_cache", "MultiLevelCache.commit"),
@@ -107,7 +109,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 def test_a_failing_hook_is_plain_scons_and_a_warning(
     prepared: tuple[Path, dict[str, bytes]], tmp_path: Path, module: str, name: str, error: str
 ) -> None:
-    """Whatever breaks: the build succeeds, its outputs are right, and at most one line tells it."""
+    """Whatever breaks: the build succeeds, its outputs are right, and at most one line tells it.
+
+    Each command is counted under exactly one of the four ends that a command can come to.
+    """
     shutil.copytree(prepared[0], tmp_path / "project", symlinks=True)
     project = Project(tmp_path / "project")
     whole = project.read("SConstruct").decode()
@@ -120,6 +125,7 @@ def test_a_failing_hook_is_plain_scons_and_a_warning(
     warnings = [line for line in run.err.splitlines() if line.startswith("incremental: ")]
     assert warnings == run.err.splitlines()
     assert len(warnings) <= 1, warnings
+    assert sum(run.work()) == run.count("commands")
     project.write("SConstruct", whole)
     assert project.outputs() == prepared[1]
 

@@ -315,6 +315,23 @@ def test_configure_checks_are_kept_once_all_are_remembered(project: Recorded) ->
     assert project.ask().startswith("fresh.stale.")
 
 
+def test_a_process_of_a_projects_own_check_is_told_as_one(project: Recorded) -> None:
+    """It runs in every run, whatever SCons remembers, so it is for the project to declare."""
+    project.write("in", "1\n")
+    body = (
+        "import subprocess\n"
+        "def check(context):\n"
+        "    context.Result(subprocess.check_output(['date']).decode())\n"
+        "conf = Configure(env, custom_tests={'Check': check})\n"
+        "conf.Check()\n"
+        "env = conf.Finish()\n"
+    )
+    project.write("SConstruct", script(body + COPY, GCC))
+    project.record()
+
+    assert project.ask() == "fresh.refuse.process date (SConstruct:5)"
+
+
 def test_arguments_and_targets_are_answers_of_their_own(project: Recorded) -> None:
     """Each command line has its snapshot, and alternating between them keeps both."""
     project.write("in", "1\n")

@@ -55,7 +55,7 @@ class FakeDisk:
         self._files: dict[bytes, Inode] = {}
         self._numbers = count(1000)
         self.clock_ns = 1_700_000_000_123_456_789
-        self.tick_ns = 4_000_000
+        self.tick_ns = 4_000_000  # Linux's at 250 Hz; they do not begin at whole milliseconds
         self.stats: list[bytes] = []
         self.reads: list[bytes] = []
         self.waits = 0
@@ -154,7 +154,7 @@ class FakeDisk:
 
     def now_ns(self) -> int:
         """See `Disk.now_ns`."""
-        return self.clock_ns // self.tick_ns * self.tick_ns
+        return self.clock_ns // self.tick_ns * self.tick_ns + 456_789 % self.tick_ns
 
     def wait_until_after(self, moment_ns: int) -> None:
         """See `Disk.wait_until_after`: what would be waiting moves the clock, and is counted."""

@@ -152,9 +152,16 @@ def test_another_directory_is_named() -> None:
 
 def test_any_other_field_is_told_by_its_name() -> None:
     """What is no command is a digest to the reader: its name says more."""
-    old, new = ([*FIELDS, ("file linker.map", value)] for value in (b"o" * 16, b"n" * 16))
+    old, new = ([*FIELDS, ("kind", value)] for value in (b"compile", b"link"))
 
-    assert difference(old, new) == ("zir.miss.command-changed", "file linker.map")
+    assert difference(old, new) == ("zir.miss.command-changed", "kind")
+
+
+def test_a_file_in_the_key_is_an_input_that_changed() -> None:
+    """Where a file's content is part of the key, its change is that of an input."""
+    for field, said in (("file linker.map", "linker.map"), ("archive", "the archive")):
+        old, new = ([*FIELDS, (field, value)] for value in (b"o" * 16, b"n" * 16))
+        assert difference(old, new) == ("zir.miss.input-changed", said)
 
 
 def test_equal_descriptions_do_not_differ() -> None:

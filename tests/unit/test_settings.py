@@ -13,6 +13,7 @@ from incremental_tool.base.errors import UserError
 from incremental_tool.engine.settings import (
     DEFAULT_SIZE,
     NAMES,
+    NO_LIMIT,
     Settings,
     parse_days,
     parse_size,
@@ -96,7 +97,7 @@ def test_folders_are_absolute_and_plain(
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        ("0", 0),
+        ("0", NO_LIMIT),
         ("1000000", 1_000_000),
         ("5G", 5 << 30),
         ("5g", 5 << 30),

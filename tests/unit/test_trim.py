@@ -333,9 +333,14 @@ def trims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def usage(store: Store) -> int:
     """Return the sum in the usage file."""
-    magic, value = struct.unpack("<4sQ", (store.folder / "usage").read_bytes())
-    assert magic == b"IUSE"
+    magic, value, _ = struct.unpack("<4sQd", (store.folder / "usage").read_bytes())
+    assert magic == b"IUS2"
     return int(value)
+
+
+def usage_file(value: int, counted: float = 1.0, magic: bytes = b"IUS2") -> bytes:
+    """Return the content of a usage file."""
+    return struct.pack("<4sQd", magic, value, counted)
 
 
 def test_the_store_is_counted_only_when_it_may_be_full(
@@ -358,25 +363,28 @@ def test_the_store_is_counted_only_when_it_may_be_full(
     assert reports == []
 
 
-def test_an_age_limit_is_looked_at_in_every_build_that_stored(
-    store: Store, reports: list[Reason], trims: list[int]
+def test_an_age_limit_is_looked_at_once_a_day(
+    store: Store, reports: list[Reason], trims: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an age limit every build that wrote trims; all of these entries are years old."""
-    note_usage(store.name, 1, ENDLESS, 30, reports.append)
-    note_usage(store.name, 1, ENDLESS, 30, reports.append)
+    """With an age limit the first build that wrote in a day trims; or after the clock went back."""
+    for hours, expected in [(0, 1), (1, 1), (23, 1), (24, 2), (40, 2), (-1, 3), (0, 3), (23, 4)]:
+        monkeypatch.setattr(trimming.time, "time", lambda now=NOW + hours * 3600: now)
+        note_usage(store.name, 1, ENDLESS, 5.5, reports.append)
+        assert len(trims) == expected
 
-    assert len(trims) == 2
-    assert store.left() == set()
+    assert store.left() == names(6, 7, 8, 9)
+    assert reports == []
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        *[struct.pack("<4sQ", b"IUSE", 5)[:size] for size in range(12)],
-        struct.pack("<4sQ", b"ELSE", 5),
-        struct.pack("<4sQ", b"IUSE", 5) + b"x",
-        b"\0" * 12,
-        struct.pack("<4sQ", b"IUSE", 2**64 - 1),
+        *[usage_file(5)[:size] for size in range(20)],
+        usage_file(5, magic=b"ELSE"),
+        struct.pack("<4sQ", b"IUSE", 5),
+        usage_file(5) + b"x",
+        b"\0" * 20,
+        usage_file(2**64 - 1),
     ],
     ids=repr,
 )
@@ -394,7 +402,7 @@ def test_a_damaged_sum_is_counted_anew(
 
 def test_the_largest_sum_grows_no_further(store: Store, reports: list[Reason]) -> None:
     """With a limit beyond all numbers the sum stays what the file can hold."""
-    (store.folder / "usage").write_bytes(struct.pack("<4sQ", b"IUSE", 2**64 - 1))
+    (store.folder / "usage").write_bytes(usage_file(2**64 - 1))
     note_usage(store.name, 5, 1 << 70, 0, reports.append)
 
     assert usage(store) == 2**64 - 1
