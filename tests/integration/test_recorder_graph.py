@@ -452,7 +452,7 @@ def test_a_source_changed_while_the_build_runs_is_not_kept(project: Recorded) ->
     project.record()
 
     assert project.told().startswith("fresh.skip.input-moved")
-    assert project.ask().startswith("fresh.new")
+    assert project.ask().startswith("fresh.skip.input-moved")
 
 
 def test_what_is_printed_is_what_scons_would_print(project: Recorded) -> None:
