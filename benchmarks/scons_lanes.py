@@ -102,8 +102,11 @@ class Way(NamedTuple):
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """Return the caller's environment without anything that steers SCons, the tool or ccache."""
-    steering = ("INCREMENTAL", "SCONS", "CCACHE")
+    """Return the caller's environment without anything that steers SCons, the tool or ccache.
+
+    Nor do the ways compile their Python modules in each run, as under PYTHONDONTWRITEBYTECODE.
+    """
+    steering = ("INCREMENTAL", "SCONS", "CCACHE", "PYTHONDONTWRITEBYTECODE")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(steering)}
     return {**kept, **more}
 

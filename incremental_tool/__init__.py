@@ -9,13 +9,15 @@ Knows nothing of how a build is cached; `incremental_tool.scons` does.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "decide", "enable_everywhere", "exists", "generate"]
+__all__ = ["__version__", "cheap", "decide", "enable_everywhere", "exists", "generate", "pure"]
 
 
 def generate(env: Any, **kw: Any) -> None:
@@ -48,3 +50,33 @@ def decide(dependency: Any, target: Any, prev_ni: Any, repo_node: Any = None) ->
     from incremental_tool.scons import decider
 
     return decider.decide(dependency, target, prev_ni, repo_node)
+
+
+def pure(*programs: str) -> None:
+    """Declare that what these programs tell depends on nothing but themselves and their words.
+
+    For processes that SConscripts run while they are read: they are not run again to find out
+    whether anything is to be done.
+    """
+    from incremental_tool.engine import process_rules
+
+    process_rules.pure(*programs)
+
+
+def cheap(*programs: str) -> None:
+    """Declare that these programs are quick, change nothing and may be run at any time.
+
+    For processes that SConscripts run while they are read (`git`): they are run again to find
+    out whether anything is to be done, and what they tell is compared.
+    """
+    from incremental_tool.engine import process_rules
+
+    process_rules.cheap(*programs)
+
+
+if getattr(sys.modules.get("SCons.Script"), "sconscript_reading", 0):
+    # Imported by an SConstruct: what it reads from here on counts for the next run.
+    from incremental_tool.scons import recorder
+
+    recorder.begin()
+    del recorder

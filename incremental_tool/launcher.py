@@ -1,9 +1,10 @@
 """`iscons`: the same arguments, output and exit codes as `scons`.
 
-It runs exactly what the project set up: it switches the tool neither on nor
-off, so `INCREMENTAL=0` needs no word here, and a project without the tool
-builds as under `scons`. The hand-over to SCons is the last step, in the same
-process, and SCons is imported only then.
+It first asks whether anything is to be done at all (`engine.fast_path`). When
+nothing is, it prints what SCons would print and ends; SCons is never imported. In every
+other case it runs exactly what the project set up: it switches the tool neither
+on nor off, and a project without the tool builds as under `scons`. The
+hand-over to SCons is in the same process.
 
 Properties kept:
 
@@ -21,12 +22,50 @@ import sys
 
 
 def main() -> None:
-    """Run `scons` with this process's arguments; leaves by SCons's `sys.exit`."""
+    """Run `scons` with this process's arguments; leaves by `sys.exit`."""
     sys.argv[0] = os.path.join(os.path.dirname(sys.argv[0]), "scons")
+    _answer_without_scons()
 
     import SCons.Script.Main
 
+    _observe()
     SCons.Script.Main.main()
+
+
+def _answer_without_scons() -> None:
+    """Leave when nothing is to be done."""
+    from incremental_tool.model.switch import fast_path_off
+
+    if os.name != "posix" or fast_path_off(os.environ):
+        return
+    from incremental_tool.engine import fast_path
+
+    status = fast_path.answer(
+        sys.argv[1:], os.getcwd(), sys.path, _folder_of_scons(), fast_path.BEFORE_SCONS
+    )
+    if status is not None:
+        sys.stderr.flush()
+        # Taking the interpreter apart would cost a tenth of what the answer did.
+        os._exit(status)
+
+
+def _observe() -> None:
+    """Note what the scripts read, should one of them set the tool up."""
+    from incremental_tool.model.switch import switched_off
+
+    if os.name == "posix" and not switched_off(os.environ):
+        from incremental_tool.scons import recorder
+
+        recorder.be_ready()
+
+
+def _folder_of_scons() -> str:
+    """Return where SCons would be imported from, without importing it."""
+    for finder in sys.meta_path:
+        spec = finder.find_spec("SCons", None)
+        if spec is not None:
+            return os.path.dirname(spec.origin or "")
+    return ""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`incremental-tool`: ask about, check and tidy a project's caches.
 
     stats      what the last build, and all builds, did and did not do
-    explain    why a target was made again, and what would be different now
+    explain    why the last run needed SCons to read its scripts, or none did; with
+               a target: why it was made again, and what would be different now
     verify     read every object and manifest, and compare each with its name
     trim       bring the store within its limits now
     clean      remove a project's state, and with --store the store too
@@ -70,8 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     stats = commands.add_parser("stats", help="what builds did and did not do")
     stats.add_argument("--json", action="store_true", help="all figures, for programs")
-    explain = commands.add_parser("explain", help="why a target was made again")
-    explain.add_argument("target", help="path of the target, from the folder of the SConstruct")
+    explain = commands.add_parser(
+        "explain", help="why the last run needed SCons, or why a target was made again"
+    )
+    explain.add_argument(
+        "target",
+        nargs="?",
+        help="path of the target, from the folder of the SConstruct (default: the last run)",
+    )
     explain.add_argument("--inputs", action="store_true", help="list every input with its digest")
     commands.add_parser("verify", help="compare every stored object with its name")
     trim = commands.add_parser("trim", help="bring the store within its limits")

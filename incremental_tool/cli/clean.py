@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _STATE = (
     b"clock",
     b"file_hashes.bin",
+    b"last_answer",
+    b"last_recording",
     b"stats.json",
     b"toolchains.bin",
     b"zir_index.bin",
@@ -34,13 +36,15 @@ _SIGNED = (b".gitignore", b"CACHEDIR.TAG")
 """Names that others give, too: removed if the tool names itself within."""
 
 _SIGNATURE = b"made by scons-incremental"
+_SNAPSHOT = re.compile(rb"[0-9a-f]{32}")
 _SCRATCH = re.compile(rb"\.incremental-\d+-\d+-\d+|\d+-\d+-[a-z]+")
 
 
 def clean(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove the project's state, and the store when asked."""
     state, store = settings.state_dir, settings.cache_dir
-    _remove_scratch(os.path.join(state, b"tmp"))
+    _remove_named(os.path.join(state, b"tmp"), _SCRATCH)
+    _remove_named(os.path.join(state, b"fresh"), _SNAPSHOT)
     _remove_files(state, _STATE)
     print(f"removed the state in {os.fsdecode(state)}")
     if arguments.store:
@@ -76,9 +80,9 @@ def _is_ours(path: bytes) -> bool:
         return False
 
 
-def _remove_scratch(folder: bytes) -> None:
+def _remove_named(folder: bytes, names: re.Pattern[bytes]) -> None:
     for name in _names(folder):
-        if _SCRATCH.fullmatch(name):
+        if names.fullmatch(name) or _SCRATCH.fullmatch(name):
             os.unlink(os.path.join(folder, name))
     _remove_empty(folder)
 

@@ -1,4 +1,4 @@
-"""`incremental-tool explain TARGET`: why it was made again, and what differs now."""
+"""`incremental-tool explain [TARGET]`: why SCons read its scripts, or a target was made again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from incremental_tool.base.errors import UserError
+from incremental_tool.base.errors import CorruptRecord, UserError
 from incremental_tool.engine.multi_level_cache import MultiLevelCache
 from incremental_tool.model.reason import REASONS, Reason
+from incremental_tool.store import last_answer, snapshot
 from incremental_tool.store.zir_cache import compare, stands
 
 if TYPE_CHECKING:
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
 
     from incremental_tool.engine.settings import Settings
     from incremental_tool.store.action_log import ActionRecord
+    from incremental_tool.store.last_answer import LastAnswer
     from incremental_tool.store.manifest import Manifest
 
 _TELLING_INPUTS = 5
 
 
 def explain(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print what became of a target at its last build, and what would be different now."""
+    """Print what became of a target at its last build, and what would be different now.
+
+    Without a target: how the last run was answered, and whether it was recorded for the next.
+    """
     if not os.path.isdir(settings.state_dir):
         raise UserError(
             f"there is no {os.fsdecode(settings.state_dir)}: build here with the tool first, "
             "or give the folder of the SConstruct with --top"
         )
+    if arguments.target is None:
+        return _explain_run(os.fsdecode(settings.state_dir))
     os.chdir(os.path.abspath(arguments.top))
     cache = MultiLevelCache(settings)
     target = os.fsencode(os.path.normpath(arguments.target))
@@ -71,6 +78,54 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
         for path, digest in newest.inputs():
             print(f"  input {digest.hex()} {os.fsdecode(path)}")
     return 0
+
+
+def _explain_run(state: str) -> int:
+    answered = last_answer.read(state, last_answer.ANSWERED)
+    recorded = last_answer.read(state, last_answer.RECORDED)
+    if answered is None and recorded is None:
+        print("No run has been asked about here: the fast path is off, or the tool is new here.")
+        return 1
+    if answered is not None:
+        print(f"{_run(answered)} {_answered(answered)}")
+    if recorded is not None and (answered is None or recorded.when_ns >= answered.when_ns):
+        if answered is None:
+            print(f"{_run(recorded)} SCons read its scripts: nothing had been recorded before.")
+        print(_recorded(recorded, state))
+    return 0
+
+
+def _run(answered: LastAnswer) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(answered.when_ns / 1e9))
+    return " ".join(["scons", *answered.arguments]) + f", at {when}:"
+
+
+def _answered(answered: LastAnswer) -> str:
+    if answered.reason == last_answer.FRESH:
+        return "fresh; no script was read: everything that the answer depended on was as recorded."
+    return f"SCons read its scripts: {_sentence(answered)} [{answered.reason}]"
+
+
+def _recorded(recorded: LastAnswer, state: str) -> str:
+    if recorded.reason != last_answer.KEPT:
+        return f"  nor is its build recorded: {_sentence(recorded)} [{recorded.reason}]"
+    try:
+        kept = snapshot.load(os.fsencode(os.path.join(state, "fresh")), recorded.key)
+    except (CorruptRecord, OSError):
+        kept = None
+    if kept is None:
+        return "  its build was recorded, and the record is gone or damaged since."
+    if kept.refusals:
+        reason, detail = kept.refusals[0]
+        sentence = Reason(reason, detail).sentence if reason in REASONS else reason
+        return f"  nor can the next run be answered without SCons: {sentence} [{reason}]"
+    return "  recorded: the next run with these arguments can be answered without SCons."
+
+
+def _sentence(answered: LastAnswer) -> str:
+    if answered.reason not in REASONS:
+        return "a reason of another version of this tool"
+    return Reason(answered.reason, answered.detail).sentence
 
 
 def _outlook(manifest: Manifest, cache: MultiLevelCache) -> str:

@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine import statistics
-from incremental_tool.engine.settings import (
-    NO_LIMIT,
-    Settings,
-    parse_days,
-    parse_size,
-    switched_off,
-)
+from incremental_tool.engine.settings import NO_LIMIT, Settings, parse_days, parse_size
 from incremental_tool.model.action import action_digest
+from incremental_tool.model.switch import switched_off
 from incremental_tool.store import manifest, objects
 from incremental_tool.store import trim as trimming
 

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from incremental_tool.base.errors import UserError
+from incremental_tool.model.switch import is_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,6 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _TOO_LARGE = 1 << 63
 _MAX_DAYS = 1_000_000
-_FALSE = frozenset({"", "0", "no", "off", "false", "none"})
 
 NAMES = (
     "INCREMENTAL",
@@ -49,16 +49,6 @@ class Settings(NamedTuple):
     cache_age_days: float
     stats: str
     explain: bool
-
-
-def is_on(value: Any) -> bool:
-    """Tell whether a switch's value means on: anything but 0, no, off, false, none or nothing."""
-    return str(value).strip().lower() not in _FALSE
-
-
-def switched_off(environment: Mapping[str, str]) -> bool:
-    """Tell whether `INCREMENTAL=0` (or no, off, false) turns the tool off as a whole."""
-    return not is_on(environment.get("INCREMENTAL", "1"))
 
 
 def parse_size(text: str, name: str) -> int:

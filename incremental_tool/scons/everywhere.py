@@ -10,15 +10,20 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from incremental_tool.engine.settings import switched_off
+from incremental_tool.model.switch import switched_off
 
 
 def enable_everywhere() -> None:
-    """Set the tool up in every construction environment made from now on."""
+    """Set the tool up in every construction environment made from now on.
+
+    Ends the process, as SCons would end it, when nothing is to be done at all.
+    """
     if switched_off(os.environ):
         return
-    from incremental_tool.scons import patches
+    from incremental_tool.scons import door, patches, recorder
 
+    door.before_scripts()
+    recorder.begin()
     patches.call_for_every_environment(_set_up)
 
 

@@ -8,6 +8,12 @@
   removes it first. Without it: it is rewritten.
 * `Scanner.Dir.skip_entry`: our state folder is no part of a folder that is a source. Without it:
   targets made from the project's top folder look changed.
+* `Node.FS.File.do_duplicate`: a hard link in a variant directory that is there already is not made
+  anew, which would move the change time of the source. Without it: such a source is read again by
+  each run, and snapshots that name it are stale after each run that reads the scripts.
+* `dblite._Dblite.sync`: signatures that are byte for byte those on disk are not written again, so
+  that other command lines' snapshots, which depend on them, stay true. Without it: a run that
+  reads the scripts makes the snapshots of other command lines stale.
 * `Environment.Base.__init__`: the switch for every environment of an unmodified SConstruct.
   Without it: the one-line form.
 
@@ -20,15 +26,20 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import os
+import pickle
+import stat as stat_module
 from typing import Any, Callable
 
 import SCons.Action
+import SCons.dblite
 import SCons.Environment
 import SCons.Node.FS
 import SCons.Scanner.Dir
 import SCons.SConsign
 
+from incremental_tool.scons import observations, recorder
 from incremental_tool.scons.decider import decides_by_content
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
@@ -93,6 +104,7 @@ def commit_at_end() -> bool:
             result = original(*args, **kw)
             try:
                 SESSION.end_of_build()
+                recorder.end(SESSION.folders())
             except Exception as error:
                 SESSION.failed("commit", error)
             return result
@@ -143,6 +155,78 @@ def _keeps(node: Any) -> bool:
     )
 
 
+def keep_duplicates() -> bool:
+    """Leave a hard link in a variant directory alone when it is the one that would be made."""
+
+    def make(original: Any) -> Any:
+        def do_duplicate(self: Any, src: Any) -> Any:
+            if not _is_duplicate(self, src):
+                return original(self, src)
+            self.linked = 1
+            self.clear()  # as the original leaves it
+            return None
+
+        return do_duplicate
+
+    return _wrap(SCons.Node.FS.File, "do_duplicate", ["self", "src"], make)
+
+
+def _is_duplicate(node: Any, src: Any) -> bool:
+    ways = SCons.Node.FS.Link_Funcs  # empty until SCons links for the first time, by default hard
+    if SCons.Node.print_duplicate or ways[:1] not in ([], [SCons.Node.FS._hardlink_func]):  # noqa: SLF001 - it has no other name
+        return False
+    try:
+        there, wanted = (observations.real_lstat(n.get_abspath()) for n in (node, src))
+    except OSError:
+        return False
+    same = (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino)
+    return same and stat_module.S_ISREG(there.st_mode)
+
+
+def keep_database() -> bool:
+    """Leave SCons's database alone when it would be written as it is."""
+
+    def make(original: Any) -> Any:
+        def sync(self: Any) -> Any:
+            if _is_on_disk(self):
+                self._needs_sync = False
+                return None
+            return original(self)
+
+        return sync
+
+    # What dbm's open makes has had two names.
+    database = getattr(SCons.dblite, "_Dblite", None) or SCons.dblite.dblite
+    return _wrap(database, "sync", ["self"], make)
+
+
+def _is_on_disk(database: Any) -> bool:
+    """Tell whether a database says what it says on disk.
+
+    The same entries are written as other bytes when their texts are shared between them in another
+    way, as those are that a run has only loaded.
+    """
+    try:
+        with open(database._file_name, "rb") as file:  # noqa: SLF001 - SCons's own attribute
+            stored = pickle.load(file, encoding="bytes")  # noqa: S301 - SCons has loaded it so
+        present = database._dict  # noqa: SLF001 - as above
+        return bool(stored.keys() == present.keys()) and all(
+            content == stored[folder] or _canonical(content) == _canonical(stored[folder])
+            for folder, content in present.items()
+        )
+    except Exception:  # sync fails, or succeeds, in its own way
+        return False
+
+
+def _canonical(content: bytes) -> bytes:
+    """Return the entries of a folder as bytes that depend on nothing but what they say."""
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written, pickle.HIGHEST_PROTOCOL)
+    pickler.fast = True  # write each text where it stands
+    pickler.dump(sorted(pickle.loads(content).items()))  # noqa: S301 - as SCons loads it
+    return written.getvalue()
+
+
 def _variable(action: Any, executor: Any, env: Any) -> Any:
     """Return the construction variable that holds an action's command, or None."""
     if type(action) is SCons.Action.CommandGeneratorAction:
@@ -179,4 +263,6 @@ def apply() -> None:
     watch_commands()
     commit_at_end()
     keep_outputs()
+    keep_duplicates()
+    keep_database()
     hide_state()

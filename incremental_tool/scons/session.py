@@ -105,6 +105,12 @@ class Session:
         except Exception as error:
             self._give_up(error)
 
+    def folders(self) -> Optional[tuple[bytes, bytes]]:
+        """Return the folders of state and store; None while no stores are open."""
+        if self._cache is None:
+            return None
+        return self._cache.settings.state_dir, self._cache.settings.cache_dir
+
     def failed(self, where: str, error: Exception) -> None:
         """Count a failure of this tool's own; SCons's way is used instead. Never raises."""
         try:

@@ -25,8 +25,8 @@ import SCons.Node.FS
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.plan import Declared, Request
-from incremental_tool.engine.settings import is_on
 from incremental_tool.model.reason import Reason
+from incremental_tool.model.switch import is_on
 from incremental_tool.scons.decider import decides_by_content
 from incremental_tool.scons.session import SESSION
 

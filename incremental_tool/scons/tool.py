@@ -12,8 +12,8 @@ from typing import Any
 
 import SCons.Environment
 
-from incremental_tool.engine.settings import is_on, switched_off
-from incremental_tool.scons import decider, patches
+from incremental_tool.model.switch import is_on, switched_off
+from incremental_tool.scons import decider, door, patches, recorder
 from incremental_tool.scons.spawn import CachingSpawn, note_context
 
 
@@ -31,6 +31,8 @@ def generate(env: Any, **kw: Any) -> None:
     env.Replace(**kw)
     if switched_off(os.environ) or not is_on(env.get("INCREMENTAL", "1")):
         return
+    door.in_first_script()
+    recorder.begin()
     env.SetDefault(INCREMENTAL_CACHE="auto")
     patches.apply()
     _set_decider(env)

@@ -35,7 +35,7 @@ from __future__ import annotations
 import stat as stat_module
 import struct
 import threading
-import time
+from time import perf_counter
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from incremental_tool.base.atomic import replace_file
@@ -286,14 +286,14 @@ class FileHashCache:
         return self._look(path, st, self._clock(), sign=True)
 
     def _stat(self, path: bytes) -> Optional[os.stat_result]:
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             return self._disk.stat(path)
         except (OSError, ValueError):
             return None
         finally:
             self.statistics.stats += 1
-            self.statistics.stat_seconds += time.perf_counter() - started
+            self.statistics.stat_seconds += perf_counter() - started
 
     def _look(
         self, path: bytes, st: Optional[os.stat_result], clock_ns: int, *, sign: bool
@@ -315,19 +315,19 @@ class FileHashCache:
     ) -> Optional[Entry]:
         if st.st_size > READ_LIMIT:
             return None
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             content = self._disk.read(path)
         except (OSError, ValueError):
             return None
-        read = time.perf_counter()
+        read = perf_counter()
         digest = digest_of(content)
         if sign and self._signer:
             signature = self._signer(content)
         else:
             known = self._recorded(path)
             signature = known.signature if known and known.digest == digest else b""
-        hashed = time.perf_counter()
+        hashed = perf_counter()
         flags = RACY if is_racy(st, clock_ns) else 0
         imports = b""
         if len(content) <= SCAN_LIMIT and b"\0" not in content[:512]:

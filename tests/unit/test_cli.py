@@ -256,7 +256,7 @@ def test_explain_changes_nothing(built: Bench, tool: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["no-such-command"], ["explain"], ["stats", "--no-such-option"]]
+    "arguments", [[], ["no-such-command"], ["explain", "a.o", "b.o"], ["stats", "--no-such-option"]]
 )
 def test_wrong_usage_is_status_2(tool: Any, arguments: list[str]) -> None:
     """What cannot be understood is told on stderr."""

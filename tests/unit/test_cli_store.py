@@ -152,6 +152,17 @@ def test_clean_keeps_the_store(built: Bench, tool: Any) -> None:
     assert sorted(os.listdir(".")) == [".incremental", "in", "log", "out"]
 
 
+def test_clean_removes_snapshots_and_notes_of_runs(built: Bench, tool: Any) -> None:
+    """What the fast path keeps goes with the state; a file beside it of another name stays."""
+    os.mkdir(".incremental/fresh")
+    for name in ("fresh/" + "0a" * 16, "fresh/mine", "last_answer", "last_recording"):
+        built.write(f".incremental/{name}", "kept")
+    assert tool("clean").status == 0
+
+    assert sorted(os.listdir(".incremental")) == ["cache", "fresh"]
+    assert os.listdir(".incremental/fresh") == ["mine"]
+
+
 def test_clean_removes_the_store_when_asked(built: Bench, tool: Any) -> None:
     """With --store nothing of the tool's is left; the project's own files stay."""
     built.write(".incremental/tmp/123-456-d", "")

@@ -48,17 +48,19 @@ def test_the_version_is_the_installed_one() -> None:
 
 
 LAYER_BELOW = {
-    "generate": "tool",
-    "exists": "tool",
-    "enable_everywhere": "everywhere",
-    "decide": "decider",
+    "generate": "scons.tool",
+    "exists": "scons.tool",
+    "enable_everywhere": "scons.everywhere",
+    "decide": "scons.decider",
+    "pure": "engine.process_rules",
+    "cheap": "engine.process_rules",
 }
 
 
 @pytest.mark.parametrize("name", sorted(LAYER_BELOW))
 def test_a_public_name_has_its_layer_below(name: str) -> None:
     """What the doors lead to is really there, under the same name."""
-    below = importlib.import_module(f"incremental_tool.scons.{LAYER_BELOW[name]}")
+    below = importlib.import_module(f"incremental_tool.{LAYER_BELOW[name]}")
 
     assert callable(getattr(below, name))
 
@@ -70,6 +72,8 @@ def test_a_public_name_has_its_layer_below(name: str) -> None:
         ("exists", ("env",), {}),
         ("enable_everywhere", (), {}),
         ("decide", ("dependency", "target", "before", "repository"), {}),
+        ("pure", ("one", "two"), {}),
+        ("cheap", ("git",), {}),
     ],
 )
 def test_a_public_name_hands_over_what_it_was_given(
@@ -77,7 +81,7 @@ def test_a_public_name_hands_over_what_it_was_given(
 ) -> None:
     """Each door passes its arguments, all of them, to the layer below."""
     called: list[Any] = []
-    below = importlib.import_module(f"incremental_tool.scons.{LAYER_BELOW[name]}")
+    below = importlib.import_module(f"incremental_tool.{LAYER_BELOW[name]}")
     monkeypatch.setattr(below, name, lambda *args, **kw: called.append((args, kw)))
 
     getattr(incremental_tool, name)(*arguments, **keywords)

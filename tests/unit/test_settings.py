@@ -15,12 +15,11 @@ from incremental_tool.engine.settings import (
     NAMES,
     NO_LIMIT,
     Settings,
-    is_on,
     parse_days,
     parse_size,
     settings_for,
-    switched_off,
 )
+from incremental_tool.model.switch import is_on, switched_off
 
 TOP = "/home/someone/project"
 
