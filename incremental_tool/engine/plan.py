@@ -57,10 +57,10 @@ class Request(NamedTuple):
 
     Paths are relative to the project's top; `directory` is the working directory, absolute.
     `removable` are targets that SCons would have removed before now. `fresh_inputs` are
-    dependencies that this run has built, or linked into a variant folder. `declared` finds every declared dependency, for commands
-    whose inputs are what the user says. `refusal` is why SCons's side cannot vouch for the rest.
-    `terminal` says that messages go to a terminal; `rewrite` that outputs are to be written even
-    where they are there already, because time stamps are decided by.
+    dependencies that this run has built, or linked into a variant folder. `declared` finds every
+    declared dependency, for commands whose inputs are what the user says. `refusal` is why SCons's
+    side cannot vouch for the rest. `terminal` says that messages go to a terminal; `rewrite` that
+    outputs are to be written even where they are there already, because time stamps are decided by.
     """
 
     text: str
