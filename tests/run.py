@@ -22,6 +22,8 @@ def main(pytest_arguments: list[str]) -> int:
     """Run the checks one after the other; 0 when all of them passed."""
     python = own_python(for_tests=True)
     bin_folder = os.path.dirname(python)
+    # The tests start SCons two thousand times: the package is to be compiled once, not each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     workers = str(min(len(os.sched_getaffinity(0)), 8))
     checks = [
         ["ruff", "check", "."],

@@ -226,10 +226,10 @@ class CommandCache:
         return self._store(request, plan, action, reason, done, began_ns)
 
     def _begin(self, request: Request) -> int:
-        """Return the clock's time, after letting it pass what this run has just built."""
+        """Return the clock's time, after letting it pass what this run has just made."""
         disk = self._cache.disk
         now = disk.now_ns()
-        for path in request.built_inputs:
+        for path in request.fresh_inputs:
             try:
                 newest = newest_ns(disk.stat(path))
             except OSError:

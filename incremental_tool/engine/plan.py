@@ -56,11 +56,11 @@ class Request(NamedTuple):
     """One command as SCons hands it over.
 
     Paths are relative to the project's top; `directory` is the working directory, absolute.
-    `removable` are targets that SCons would have removed before now. `built_inputs` are
-    dependencies that this run has built. `declared` finds every declared dependency, for commands
-    whose inputs are what the user says. `refusal` is why SCons's side cannot vouch for the rest.
-    `terminal` says that messages go to a terminal; `rewrite` that outputs are to be written even
-    where they are there already, because time stamps are decided by.
+    `removable` are targets that SCons would have removed before now. `fresh_inputs` are
+    dependencies that this run has built, or linked into a variant folder. `declared` finds every
+    declared dependency, for commands whose inputs are what the user says. `refusal` is why SCons's
+    side cannot vouch for the rest. `terminal` says that messages go to a terminal; `rewrite` that
+    outputs are to be written even where they are there already, because time stamps are decided by.
     """
 
     text: str
@@ -69,7 +69,7 @@ class Request(NamedTuple):
     targets: list[bytes]
     side_effects: list[bytes]
     removable: list[bytes]
-    built_inputs: list[bytes]
+    fresh_inputs: list[bytes]
     directory: bytes
     mode: str
     declared: Callable[[], Union[Declared, Reason]]

@@ -11,7 +11,6 @@ and says so once; the build goes on as plain SCons.
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Optional
@@ -98,9 +97,6 @@ class Session:
             settings = settings_for(top, os.environ, chosen)
             name = SCons.Util.hashes.get_current_hash_algorithm_used()
             self._cache = MultiLevelCache(settings, _sign, name.encode())
-            # The nodes made while the scripts were read stay until the end: the cyclic collector
-            # need not walk them again and again (a tenth of a full run at 10,000 files).
-            gc.freeze()
         except UserError as error:
             self.off = True
             tell_stderr(f"{error}; going on as plain SCons")

@@ -21,6 +21,7 @@ import stat as stat_module
 from typing import TYPE_CHECKING, Optional
 
 from incremental_tool.model.environment_value import VOLATILE, digest_of_value, digests_of_all
+from incremental_tool.model.fingerprint import is_racy
 from incremental_tool.model.folder_view import STATE, digest_of_view
 from incremental_tool.model.snapshot import AMONG, COLUMNS, ENTRIES, Marks, Snapshot, View, identity
 from incremental_tool.scons.observations import (
@@ -85,8 +86,13 @@ class Writer:
         """Fill in files, folders and what is absent. Raises Moved or Written."""
         self._collect()
         now = {path: self._observed.look(path) for path in self._full}
-        statuses = [*now.values(), *map(self._observed.look, self._folders(now))]
-        disk.wait_until_after(max((s.st_ctime_ns for s in statuses if s), default=0))
+        looked = {**now, **{path: self._observed.look(path) for path in self._folders(now)}}
+        disk.wait_until_after(max((s.st_ctime_ns for s in looked.values() if s), default=0))
+        clock_ns = disk.now_ns()
+        for path, status in looked.items():
+            # From a clock that ran ahead, or on a disk that keeps whole seconds.
+            if status is not None and is_racy(status, clock_ns):
+                raise Moved(f"{path} (its times are not behind the clock)")
         self._write_files(snapshot, now)
         absent = self._write_kinds(snapshot)
         self._write_links(snapshot)

@@ -106,12 +106,16 @@ class CachingSpawn:
         removable = [path for path in paths if path in SESSION.kept]
         SESSION.kept.difference_update(removable)
         side_effects = [_path(node) for target in targets for node in target.side_effects]
-        built = []
+        fresh = []
         if executor is not None:
             for child in executor.get_all_children():
-                if child.state == SCons.Node.executed and type(child) is SCons.Node.FS.File:
+                if type(child) is not SCons.Node.FS.File:
+                    continue
+                if child.state == SCons.Node.executed:
                     SESSION.note_built(child)
-                    built.append(_path(child))
+                    fresh.append(_path(child))
+                elif child.linked:  # into a variant folder, which changes its status
+                    fresh.append(_path(child))
         return Request(
             text=" ".join(args),
             shell=sh,
@@ -119,7 +123,7 @@ class CachingSpawn:
             targets=paths,
             side_effects=side_effects,
             removable=removable,
-            built_inputs=built,
+            fresh_inputs=fresh,
             directory=os.fsencode(os.getcwd()),
             mode=mode_of(build_env),
             declared=lambda: _declared(executor),

@@ -156,7 +156,10 @@ class ActionLog:
             self._read_only = True
             self._report(Reason("state.locked"))
             return False
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            fd = self._begin()
         if not stat_module.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError("zir_index.bin is not a regular file")
@@ -164,16 +167,22 @@ class ActionLog:
             self._loaded = False  # another build wrote between our look and our lock
             self._load()
         if self._offset < LOG_HEAD_SIZE:
-            os.ftruncate(fd, 0)
-            head = log_head(MAGIC, VERSION)
-            os.pwrite(fd, head, 0)
-            self._offset = len(head)
-            self._frames = 0
-        else:
+            os.close(fd)
+            fd = self._begin()
+        elif os.fstat(fd).st_size != self._offset:
             # Whatever stands behind the last good frame goes, or nothing after it would be found.
             os.ftruncate(fd, self._offset)
         self._fd = fd
         return True
+
+    def _begin(self) -> int:
+        """Put a log without records in place, whole: a kill must not leave half a head."""
+        head = log_head(MAGIC, VERSION)
+        replace_file(self._path, head)
+        self._size_seen = self._offset = len(head)
+        self._frames = 0
+        self._records.clear()
+        return os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
 
     def commit(self) -> None:
         """Write the log anew when most of it is out of date. Raises OSError."""

@@ -129,7 +129,7 @@ class FileHashCache:
         self._imports: memoryview = memoryview(b"")
         self._new: dict[bytes, Entry] = {}
         self._looked: dict[bytes, Optional[Entry]] = {}
-        self._used: set[int] = set()
+        self._used = bytearray()  # a byte for each record: a set would take fifty times as much
         self._written: set[bytes] = set()
         self._clock_ns = 0
         self._load()
@@ -163,6 +163,7 @@ class FileHashCache:
         if name != self._signature_name:
             return  # another hash format was chosen: its signatures would compare wrongly
         self._index = dict(zip(names, range(count)))
+        self._used = bytearray(count)
         self._records = payload[paths_end:records_end]
         self._imports = payload[records_end:]
 
@@ -173,7 +174,7 @@ class FileHashCache:
         number = self._index.get(path)
         if number is None:
             return None
-        self._used.add(number)
+        self._used[number] = 1
         identity, flags, digest, signature, offset, length, _ = _RECORD.unpack_from(
             self._records, number * _RECORD.size
         )
@@ -212,7 +213,7 @@ class FileHashCache:
             if path in self._new:
                 continue
             fields = _RECORD.unpack_from(self._records, number * size)
-            unused = 0 if number in self._used else fields[6] + 1
+            unused = 0 if self._used[number] else fields[6] + 1
             if unused > FORGET_AFTER:
                 continue
             packed = self._imports[fields[4] : fields[4] + fields[5]]

@@ -114,6 +114,27 @@ def test_an_edit_while_the_compiler_runs(project: Project, step: str, before: bo
         assert project.read("main.o") == objects[value]
 
 
+def test_what_is_linked_into_a_variant_folder_is_stored(project: Project) -> None:
+    """SCons links sources into a variant folder right before they are compiled: no race is seen.
+
+    A hard link changes the status of the file that it leads to, just as an edit does.
+    """
+    project.sconstruct('Export("env")\nSConscript("src/SConscript", variant_dir="out")\n')
+    project.write("src/SConscript", 'Import("env")\nenv.Object(Glob("*.c"))\n')
+    for number in range(12):
+        project.write(f"src/h{number}.h", f"enum {{ H{number} = {number} }};\n")
+        text = f'#include "h{number}.h"\nint m{number}(void) {{ return H{number}; }}\n'
+        project.write(f"src/m{number}.c", text)
+
+    first = project.build("-j2")
+    project.build("-c")
+    again = project.build()
+
+    assert first.work() == (0, 12, 0, 0)
+    assert again.work() == (12, 0, 0, 0)
+    assert project.differing() == []
+
+
 def test_an_edit_while_a_declared_command_runs(project: Project) -> None:
     """An input edited while its command waits is not stored under its new content."""
     os.mkfifo(project.folder / "gate")

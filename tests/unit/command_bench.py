@@ -119,7 +119,7 @@ class Bench:
             targets=[os.fsencode(name) for name in targets],
             side_effects=[],
             removable=[],
-            built_inputs=[],
+            fresh_inputs=[],
             directory=os.fsencode(self.folder),
             mode="auto",
             declared=lambda: Reason("zir.refuse.no-context"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Callable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from conftest import FakeDisk, HashedProject
+    from fake_disk import FakeDisk, HashedProject
 
     from incremental_tool.model.imports import Imports
 

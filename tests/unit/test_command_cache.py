@@ -275,7 +275,7 @@ def test_an_input_built_just_now_does_not_keep_a_result_from_being_stored(bench:
             f"cat {name} >out{number}",
             inputs=[name],
             outputs=[f"out{number}"],
-            built_inputs=[name.encode(), b"missing"],
+            fresh_inputs=[name.encode(), b"missing"],
         )
 
     assert bench.counts() == {"commands": 5, "stored": 5}

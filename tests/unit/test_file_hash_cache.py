@@ -20,7 +20,7 @@ from incremental_tool.store.file_hash_cache import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import FakeDisk, HashedProject
+    from fake_disk import FakeDisk, HashedProject
 
     from incremental_tool.model.reason import Reason
 

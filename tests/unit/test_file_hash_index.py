@@ -22,7 +22,7 @@ from incremental_tool.store.file_hash_cache import (
 )
 
 if TYPE_CHECKING:
-    from conftest import HashedProject
+    from fake_disk import HashedProject
 
 NAMES = [
     b"a.c",

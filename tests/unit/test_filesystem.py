@@ -15,7 +15,7 @@ from incremental_tool.base.filesystem import TICK_LIMIT_NS, RealDisk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import FakeDisk
+    from fake_disk import FakeDisk
 
     from incremental_tool.base.filesystem import Disk
 

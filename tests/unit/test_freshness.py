@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from conftest import FakeDisk
+from fake_disk import FakeDisk
 
 from incremental_tool.engine.freshness import (
     ALWAYS_READ,

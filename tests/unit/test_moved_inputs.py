@@ -9,7 +9,7 @@ import pytest
 from incremental_tool.base.digest import digest_of
 
 if TYPE_CHECKING:
-    from conftest import HashedProject
+    from fake_disk import HashedProject
 
 SECOND = 1_000_000_000
 

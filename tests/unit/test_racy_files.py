@@ -11,7 +11,7 @@ from incremental_tool.base.digest import digest_of
 from incremental_tool.store.file_hash_cache import RACY
 
 if TYPE_CHECKING:
-    from conftest import HashedProject
+    from fake_disk import HashedProject
 
 SECOND = 1_000_000_000
 

@@ -19,7 +19,7 @@ from incremental_tool.store.zir_cache import Hit, Miss, ZirCache, stands
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import FakeDisk
+    from fake_disk import FakeDisk
 
 
 # --- hits and misses -------------------------------------------------------------
