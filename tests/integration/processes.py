@@ -52,9 +52,13 @@ def stop(
 def descendants(pid: int) -> list[tuple[int, list[str]]]:
     """Return the processes below a process, with their command lines."""
     found = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it has ended since it was listed
+        return []
+    for task in tasks:
         try:
-            children = (task / "children").read_text().split()
+            children = Path(f"/proc/{pid}/task/{task}/children").read_text().split()
         except OSError:
             continue
         for child in children:

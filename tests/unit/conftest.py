@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 import pytest
 from command_bench import Bench
 from fake_disk import FakeDisk, HashedProject
+from hypothesis import HealthCheck, settings
 from logged_actions import NAME as LOG_NAME
 from made_up_compiler import Machine
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from incremental_tool.model.reason import Reason
+
+# How long an example takes says what else the machine does, nothing about the code.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture
