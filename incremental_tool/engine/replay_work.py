@@ -148,7 +148,7 @@ class Replaying:
             targets=outputs,
             side_effects=[],
             removable=removable,
-            built_inputs=[self._paths[at] for at in job.changed if at in self._built],
+            fresh_inputs=[self._paths[at] for at in job.changed if at in self._built],
             directory=self._directory,
             mode="auto" if mode == "declared" else mode,
             declared=lambda: Reason("zir.refuse.no-context"),
