@@ -22,7 +22,6 @@ Knows nothing of SCons: a `Request` says what is to be run.
 from __future__ import annotations
 
 import os
-import re
 import stat as stat_module
 import subprocess
 import sys
@@ -30,6 +29,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.action import action_digest, difference
 from incremental_tool.model.fingerprint import newest_ns
 from incremental_tool.model.reason import Reason
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 NO_DIGEST = b"\0" * 16
 
 # Select Graphic Rendition and Erase in Line: all that gcc and clang color with.
-_COLORS = re.compile(rb"\x1b\[[0-9;]*[mK]")
+_COLORS = lazily(rb"\x1b\[[0-9;]*[mK]")
 
 
 class _Done(NamedTuple):

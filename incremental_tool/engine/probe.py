@@ -18,6 +18,8 @@ import stat as stat_module
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
+from incremental_tool.base.pattern import lazily
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -26,21 +28,19 @@ TIMEOUT_SECONDS = 20
 # They change the words that are looked for in what is printed, or make gcc write a file.
 _SIDE_EFFECTS = ("LANGUAGE", "DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES")
 
-_GCC_VERSION = re.compile(rb"^gcc version .*$", re.MULTILINE)
-_CLANG_VERSION = re.compile(rb"^.*clang version .*$", re.MULTILINE)
-_TARGET = re.compile(rb"^Target: .*$", re.MULTILINE)
-_NONEXISTENT = re.compile(rb'ignoring nonexistent directory "([^"\n]+)"')
-_SEARCH = re.compile(rb"#include <\.\.\.> search starts here:\n((?: .*\n)*)End of search list")
-_COMPILER = re.compile(
+_GCC_VERSION = lazily(rb"^gcc version .*$", re.MULTILINE)
+_CLANG_VERSION = lazily(rb"^.*clang version .*$", re.MULTILINE)
+_TARGET = lazily(rb"^Target: .*$", re.MULTILINE)
+_NONEXISTENT = lazily(rb'ignoring nonexistent directory "([^"\n]+)"')
+_SEARCH = lazily(rb"#include <\.\.\.> search starts here:\n((?: .*\n)*)End of search list")
+_COMPILER = lazily(
     rb'^\s*"?([^"\n]*?/(?:cc1(?:plus)?|clang[^/"\s]*|[^/"\s]+(?="?\s-cc1\s)))"?\s.*$', re.MULTILINE
 )
-_DIRECTORY_OPTION = re.compile(rb"-f(?:debug|coverage)-compilation-dir=\S+")
-_LIBRARY = re.compile(rb"(?:=>\s*|^\s*)(/\S+)\s+\(0x", re.MULTILINE)
-_STATIC = re.compile(rb"not a (?:valid )?dynamic ")
-_CONFIGURATION = re.compile(rb"^Configuration file: (.+)$", re.MULTILINE)
-_CONFIGURATION_DIR = re.compile(
-    rb"^(?:System|User) configuration file directory: (.+)$", re.MULTILINE
-)
+_DIRECTORY_OPTION = lazily(rb"-f(?:debug|coverage)-compilation-dir=\S+")
+_LIBRARY = lazily(rb"(?:=>\s*|^\s*)(/\S+)\s+\(0x", re.MULTILINE)
+_STATIC = lazily(rb"not a (?:valid )?dynamic ")
+_CONFIGURATION = lazily(rb"^Configuration file: (.+)$", re.MULTILINE)
+_CONFIGURATION_DIR = lazily(rb"^(?:System|User) configuration file directory: (.+)$", re.MULTILINE)
 
 
 class Probed(NamedTuple):

@@ -30,8 +30,9 @@ Knows nothing of how processes are observed or run again.
 from __future__ import annotations
 
 import os
-import re
 import shlex
+
+from incremental_tool.base.pattern import lazily
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ if TYPE_CHECKING:
 
 PURE, AGAIN, UNKNOWN = "pure", "again", "unknown"
 
-_COMPILER = re.compile(
+_COMPILER = lazily(
     r"(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|cpp|clang|clang\+\+|gfortran|f77|f90|f95|g77|gdc|ldc2|dmd|"
     r"icc|icx|icpx|ifort|tcc|ld|ar|as|ranlib|nvcc)(?:-[\d.]+)?"
 )
 _ABOUT_ITSELF = frozenset(
     {"--version", "-version", "-v", "-V", "-dumpversion", "-dumpfullversion", "-dumpmachine"}
 )
-_ASKING_AGAIN = re.compile(
+_ASKING_AGAIN = lazily(
     r"(?:[\w.]+-)*pkg-config|pkgconf|[\w.+-]+-config|uname|arch|nproc|getconf|which"
 )
 

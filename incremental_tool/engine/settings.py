@@ -8,10 +8,10 @@ cannot be understood is a `UserError` that names the variable.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from incremental_tool.base.errors import UserError
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.switch import is_on
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ DEFAULT_SIZE = 5 << 30
 NO_LIMIT = 1 << 62
 """Bytes that no store reaches: what a size of 0 stands for, as in ccache's settings."""
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
+_SIZE = lazily(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _TOO_LARGE = 1 << 63
 _MAX_DAYS = 1_000_000

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ class ArchiveCommand(NamedTuple):
     absolute_paths: tuple[str, ...]
 
 
-_PROGRAM = re.compile(r"(?:.*/)?(?:[\w.+-]+-)?(ar|ranlib)(?:-[0-9][0-9.]*)?", re.DOTALL)
+_PROGRAM = lazily(r"(?:.*/)?(?:[\w.+-]+-)?(ar|ranlib)(?:-[0-9][0-9.]*)?", re.DOTALL)
 # r or q, made quiet, indexed or not, deterministic, verbose.
-_WRITE = re.compile(r"-?(?=[cDfPsSv]*[rq][cDfPsSv]*$)[rqcDfPsSv]+")
-_INDEX = re.compile(r"-?(?=[Dv]*s[Dv]*$)[sDv]+")
-_INFORMATION = re.compile(r"-?[tpxcDfvVoO]*[tpx][tpxcDfvVoO]*|-V|--version|--help|-h|-H")
-_IN_PLACE = re.compile(r"-?[a-zA-Z]*[dmu][a-zA-Z]*")
-_RANLIB_OPTION = re.compile(r"-[Dv]")
+_WRITE = lazily(r"-?(?=[cDfPsSv]*[rq][cDfPsSv]*$)[rqcDfPsSv]+")
+_INDEX = lazily(r"-?(?=[Dv]*s[Dv]*$)[sDv]+")
+_INFORMATION = lazily(r"-?[tpxcDfvVoO]*[tpx][tpxcDfvVoO]*|-V|--version|--help|-h|-H")
+_IN_PLACE = lazily(r"-?[a-zA-Z]*[dmu][a-zA-Z]*")
+_RANLIB_OPTION = lazily(r"-[Dv]")
 
 
 def is_archiver(word: str) -> bool:

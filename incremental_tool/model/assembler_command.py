@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.option import absolute_paths
 from incremental_tool.model.reason import Reason
 
@@ -43,8 +44,8 @@ class AssembleCommand(NamedTuple):
 
 
 # llvm-as reads another language; nasm and yasm have no dash before "as".
-_DRIVER = re.compile(r"(?:.*/)?(?!llvm-)(?:[\w.+-]+-)?g?as(?:-[0-9][0-9.]*)?", re.DOTALL)
-_PLAIN = re.compile(
+_DRIVER = lazily(r"(?:.*/)?(?!llvm-)(?:[\w.+-]+-)?g?as(?:-[0-9][0-9.]*)?", re.DOTALL)
+_PLAIN = lazily(
     r"-g|--gen-debug|--g?stabs\+?|--gdwarf-(?:[2-5]|cie-version=\d|sections)|--gsframe|-J|-K|-L|-R|-W"
     r"|-Z|-X|-w|-k|-f|-nocpp|-Qy|-Qn|--alternate|--keep-locals|--(?:no)?execstack|--no-?warn|--warn"
     r"|--fatal-warnings|--(?:no)?compress-debug-sections(?:=[\w-]+)?|--size-check=\w+"
@@ -52,7 +53,7 @@ _PLAIN = re.compile(
     r"|--no-pad-sections|--reduce-memory-overheads|--strip-local-absolute|--traditional-format"
     r"|--hash-size=\d+|--multibyte-handling=[\w-]+",
 )
-_TARGET = re.compile(r"--(?:32|64|x32|divide)|-m(?!ri)(?!.*native)[\w.+=,-]+|-E[BL]")
+_TARGET = lazily(r"--(?:32|64|x32|divide)|-m(?!ri)(?!.*native)[\w.+=,-]+|-E[BL]")
 
 
 def is_assembler(word: str) -> bool:

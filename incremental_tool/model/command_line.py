@@ -16,12 +16,13 @@ from __future__ import annotations
 import re
 from typing import Union
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
 
 # Characters that no shell treats specially anywhere in a word. Bytes outside
 # ASCII go the slow way: str.split() knows blanks that sh does not.
 _PLAIN = r"A-Za-z0-9_@%+=:,./^\]\-"
-_ALL_PLAIN = re.compile(rf"[{_PLAIN} \t]*")
+_ALL_PLAIN = lazily(rf"[{_PLAIN} \t]*")
 
 # One word: plain characters, a backslash and any printable character, a double
 # quoted part without expansions, or a single quoted part. Control characters
@@ -32,13 +33,13 @@ _WORD = rf"""(?:
   | "(?:[\t !#%-\[\]-_a-~\x80-\U0010ffff]|\\[\t -~\x80-\U0010ffff])*"
   | '[\t -&(-~\x80-\U0010ffff]*'
 )+"""
-_TOKEN = re.compile(rf"({_WORD})|([^ \t])", re.VERBOSE)
-_PART = re.compile(r"""\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
+_TOKEN = lazily(rf"({_WORD})|([^ \t])", re.VERBOSE)
+_PART = lazily(r"""\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'""")
 # Inside double quotes a backslash quotes these four and is itself otherwise.
-_QUOTED_ESCAPE = re.compile(r'\\([$`"\\])')
+_QUOTED_ESCAPE = lazily(r'\\([$`"\\])')
 
 # `FOO=bar cc` sets a variable, and so does `FOO+=bar` in some shells.
-_ASSIGNMENT = re.compile(r"[^/\\\"']*=")
+_ASSIGNMENT = lazily(r"[^/\\\"']*=")
 # First words that open a shell construct when they stand unquoted.
 _RESERVED = frozenset(
     (

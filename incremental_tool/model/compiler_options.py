@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from typing import Callable
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.flag_options import flag_option
 from incremental_tool.model.option import (
     ADD,
@@ -109,13 +110,13 @@ _EXACT: dict[str, Option] = {
 
 # -g options -------------------------------------------------------------------
 
-_G_LEVEL = re.compile(
+_G_LEVEL = lazily(
     r"-g(?:[0-9]|gdb[0-9]?|dwarf(?:-[0-9]|32|64)?|stabs\+?[0-9]?|line-tables-only|mlt|lldb|sce"
     r"|line-directives-only|codeview|full|used|btf|ctf[0-9]?)?",
 )
 # -grecord-gcc-switches is not here: clang then stores the whole command line,
 # and with it the words that ask for the dependency list (checked).
-_G_DETAIL = re.compile(
+_G_DETAIL = lazily(
     r"-g(?:no-)?(?:column-info|strict-dwarf|inline-points|statement-frontiers|pubnames"
     r"|gnu-pubnames|variable-location-views(?:=incompat5)?|as-loc-support|as-locview-support"
     r"|describe-dies|internal-reset-location-views|z(?:=[\w-]+)?|inline-line-tables"
@@ -135,17 +136,17 @@ def _g_option(word: str) -> Option:
 
 # -W, -m and the rest ----------------------------------------------------------
 
-_WARNING = re.compile(r"-W[A-Za-z0-9+_=.-]*")
+_WARNING = lazily(r"-W[A-Za-z0-9+_=.-]*")
 # Words for the assembler: no listings, no include folders, no files.
-_WA_PART = re.compile(
+_WA_PART = lazily(
     r"--(?:no)?execstack|--fatal-warnings|--(?:no-)?warn|-W|--no-pad-sections|--keep-locals|-L|-K|-R"
     r"|--compress-debug-sections(?:=[\w-]+)?|--(?:no)?compress-debug-sections|--64|--32|--x32|-Z"
     r"|-m(?!.*native)[\w.+=-]+|--strip-local-absolute|--generate-missing-build-notes=\w+"
     r"|--elf-stt-common=\w+|--sectname-subst",
 )
-_WA_DEBUG = re.compile(r"-g|--g(?:en-debug|dwarf-[0-9]|stabs\+?)|-gdwarf-[0-9]")
-_WP_MACROS = re.compile(r"-Wp(?:,-[DU]\w[^,]*)+")
-_WP_DEPENDENCIES = re.compile(r"-Wp,(-MM?D),([^,]+)")
+_WA_DEBUG = lazily(r"-g|--g(?:en-debug|dwarf-[0-9]|stabs\+?)|-gdwarf-[0-9]")
+_WP_MACROS = lazily(r"-Wp(?:,-[DU]\w[^,]*)+")
+_WP_DEPENDENCIES = lazily(r"-Wp,(-MM?D),([^,]+)")
 
 
 def assembler_words(parts: list[str]) -> Option:
@@ -176,8 +177,8 @@ def _w_option(word: str) -> Option:
     return Option(REFUSE, "zir.refuse.option", word)
 
 
-_MACHINE = re.compile(r"-m(?!llvm|odule|dump|debug|thread-model|linker)[a-z0-9][\w.+=,:-]*")
-_NATIVE = re.compile(r"=native\b")
+_MACHINE = lazily(r"-m(?!llvm|odule|dump|debug|thread-model|linker)[a-z0-9][\w.+=,:-]*")
+_NATIVE = lazily(r"=native\b")
 
 
 def _m_option(word: str) -> Option:
@@ -223,17 +224,17 @@ def _dependency_option(word: str) -> Option:
     return Option(REFUSE, "zir.refuse.option", word)
 
 
-_PROBED = re.compile(
+_PROBED = lazily(
     r"(?:--sysroot|--target|-target|-stdlib|--stdlib|--gcc-toolchain|--gcc-install-dir"
     r"|--gcc-triple|-resource-dir|-rtlib|--rtlib|-unwindlib|--unwindlib)=.+",
     re.DOTALL,
 )
-_SPECS = re.compile(r"--?specs=(.+)", re.DOTALL)
-_OTHER = re.compile(
+_SPECS = lazily(r"--?specs=(.+)", re.DOTALL)
+_OTHER = lazily(
     r"--?std=[\w+:.]+|-O(?:[0-9]|s|z|g|fast)?|--param=[\w-]+=[\w-]+"
     r"|-Rpass(?:-missed|-analysis)?=[^/]*",
 )
-_REFUSED = re.compile(r"-print-.*|--print-.*|(-save-temps.*|--save-temps.*)", re.DOTALL)
+_REFUSED = lazily(r"-print-.*|--print-.*|(-save-temps.*|--save-temps.*)", re.DOTALL)
 
 
 def _other_option(word: str) -> Option:

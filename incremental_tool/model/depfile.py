@@ -26,14 +26,18 @@ Does not know whether the files exist.
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.base.pattern import lazily
+
+if TYPE_CHECKING:
+    import re
 
 # A name: anything but blanks, or a blank behind an odd number of backslashes.
-_NAME = re.compile(rb"(?:[^ \t\\]+|(?<!\\)(?:\\\\)*\\[ \t]|\\)+")
-_QUOTED = re.compile(rb"(\\+)([ \t#:])|\$\$")
-_SEPARATOR = re.compile(rb":(?=[ \t]|$)")
+_NAME = lazily(rb"(?:[^ \t\\]+|(?<!\\)(?:\\\\)*\\[ \t]|\\)+")
+_QUOTED = lazily(rb"(\\+)([ \t#:])|\$\$")
+_SEPARATOR = lazily(rb":(?=[ \t]|$)")
 
 
 def parse_depfile(content: bytes) -> list[bytes]:

@@ -14,11 +14,12 @@ import re
 from typing import Optional
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.base.pattern import lazily
 
 PATTERN = r'^[ \t]*#[ \t]*(?:include|import)[ \t]*(<|")([^>"]+)(>|")'
 """`SCons.Scanner.C.CScanner`, 4.5 to 4.11."""
 
-_DIRECTIVE = re.compile(PATTERN, re.MULTILINE)
+_DIRECTIVE = lazily(PATTERN, re.MULTILINE)
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 """Byte order marks: SCons versions decode what follows in different ways."""
 

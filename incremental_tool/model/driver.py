@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from incremental_tool.base.pattern import lazily
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,7 +22,7 @@ class Driver(NamedTuple):
     cxx: bool  # compiles .c files as C++ and links the C++ library
 
 
-_DRIVER = re.compile(
+_DRIVER = lazily(
     r"(?:.*/)?((?:[\w.+]+-)*)(gcc|g\+\+|cc|c\+\+|clang|clang\+\+)"
     r"(?:-[0-9][0-9.]*)?(?:-posix|-win32)?",
     re.DOTALL,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.option import (
     ADD,
     NEXT_SET,
@@ -50,7 +51,7 @@ _F_STEM_LIST = """
 """
 _F_STEMS = frozenset(_F_STEM_LIST.split())
 # Parts that speak of files and reports, wherever they stand in a name.
-_F_BARRED = re.compile(
+_F_BARRED = lazily(
     r"(?:^|-)(?:files?|dump|traces?|dir|path|record|reports?|usage|pch|modules?|plugin|list|info"
     r"|output|save|temps?|import|json|sarif|cache|wrapper|logs?|print|profile|offload|cuid)(?:-|$)",
 )
@@ -100,9 +101,9 @@ _F_FREE = frozenset(
     ),
 )
 _F_TO_STDERR = frozenset(("text", "json", "json-stderr", "sarif-stderr", "clang", "msvc", "vi"))
-_F_PREFIX_MAP = re.compile(r"-f(?:file|debug|macro|coverage|profile)-prefix-map=(.*)", re.DOTALL)
+_F_PREFIX_MAP = lazily(r"-f(?:file|debug|macro|coverage|profile)-prefix-map=(.*)", re.DOTALL)
 # Names a file whose content steers the compiler and that no depfile of gcc lists.
-_F_IDENTITY = re.compile(
+_F_IDENTITY = lazily(
     r"-f(?:sanitize-(?:coverage-|system-)?(?:blacklist|whitelist|ignorelist|allowlist)"
     r"|profile-list|xray-(?:always-instrument|never-instrument|attr-list)"
     r"|plugin|pass-plugin)=(.+)",
@@ -111,7 +112,7 @@ _F_IDENTITY = re.compile(
 # Instrumentation that writes the name of a run-time data file, and with it the
 # working directory, into the object (checked for --coverage, -fprofile-arcs,
 # -fprofile-generate, -fcoverage-mapping).
-_F_PROFILE = re.compile(
+_F_PROFILE = lazily(
     r"-f(?:profile-(?:arcs|generate|instr-generate|dir|update|abs-path|values|filter-files"
     r"|exclude-files|reorder-functions|correction|prefix-path|info-section|reproducible)"
     r"|cs-profile-generate|coverage-mapping|memory-profile|pseudo-probe-for-profiling)(?:=.*)?",
@@ -120,16 +121,16 @@ _F_PROFILE = re.compile(
 _F_REFUSED = (
     (
         "zir.refuse.profile-use",
-        re.compile(
+        lazily(
             r"(?:profile|profile-instr|cs-profile)-use|profile-(?:sample|remap)|auto-profile"
             r"|branch-probabilities",
         ),
     ),
     (
         "zir.refuse.modules",
-        re.compile(r"(?:\w+-)?modules?\b|header-unit|cxx-modules|build-session"),
+        lazily(r"(?:\w+-)?modules?\b|header-unit|cxx-modules|build-session"),
     ),
-    ("zir.refuse.pch", re.compile(r"pch\b")),
+    ("zir.refuse.pch", lazily(r"pch\b")),
 )
 
 

@@ -29,6 +29,7 @@ import re
 from typing import NamedTuple
 
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.base.pattern import lazily
 
 
 class Imports(NamedTuple):
@@ -59,23 +60,21 @@ class Imports(NamedTuple):
 
 
 _FLAG_LETTERS = (b"c", b"p", b"t", b"s", b"i", b"e")
-_ENTRY = re.compile(rb'["<nqaxib].', re.DOTALL)
+_ENTRY = lazily(rb'["<nqaxib].', re.DOTALL)
 
 # Blanks and comments, which may stand between any two tokens of a directive.
 _GAP = rb"(?:[ \t\f\v\r]|/\*(?:[^*]|\*(?!/))*\*/)*"
 _NAMED = rb'(?:"([^"\n]*)"|<([^>\n]*)>)'
-_DIRECTIVE = re.compile(
+_DIRECTIVE = lazily(
     rb"#" + _GAP + rb"(include_next|include|import|embed)(?![A-Za-z0-9_$])" + _GAP + _NAMED + rb"?",
 )
-_PROBE = re.compile(
-    rb"__has_include(_next)?(?:__)?(?![A-Za-z0-9_$])(" + _GAP + rb"\(" + _GAP + rb")?"
-)
-_PROBED_NAME = re.compile(_NAMED)
-_MACRO = re.compile(rb"[A-Za-z_$\\\x80-\xff]")
+_PROBE = lazily(rb"__has_include(_next)?(?:__)?(?![A-Za-z0-9_$])(" + _GAP + rb"\(" + _GAP + rb")?")
+_PROBED_NAME = lazily(_NAMED)
+_MACRO = lazily(rb"[A-Za-z_$\\\x80-\xff]")
 # The directives that can carry out a __has_include, then or later.
-_EVALUATING = re.compile(rb"#" + _GAP + rb"(?:if|elif|define)(?![A-Za-z0-9_$])")
+_EVALUATING = lazily(rb"#" + _GAP + rb"(?:if|elif|define)(?![A-Za-z0-9_$])")
 # Ways to ask whether __has_include exists, or to stand in for it where it does not.
-_ABOUT_PROBE = re.compile(
+_ABOUT_PROBE = lazily(
     rb"(?:\bdefined"
     + _GAP
     + rb"\(?|#"
@@ -84,15 +83,15 @@ _ABOUT_PROBE = re.compile(
     + _GAP
     + rb"\Z",
 )
-_SPLICE = re.compile(rb"\\[ \t\f\v\r]*\n")
-_TIME = re.compile(rb"(?<![A-Za-z0-9_$])__(DATE|TIME|TIMESTAMP)__(?![A-Za-z0-9_$])")
-_EMBED = re.compile(rb"__has_embed(?![A-Za-z0-9_$])")
+_SPLICE = lazily(rb"\\[ \t\f\v\r]*\n")
+_TIME = lazily(rb"(?<![A-Za-z0-9_$])__(DATE|TIME|TIMESTAMP)__(?![A-Za-z0-9_$])")
+_EMBED = lazily(rb"__has_embed(?![A-Za-z0-9_$])")
 # The assembler knows its directives in any case. In C they stand in strings,
 # where the quote has a backslash.
-_READ = re.compile(rb"\.(include|incbin)(?![A-Za-z0-9_.$])", re.IGNORECASE)
-_READ_NAME = re.compile(rb'[ \t]*\\?"(?:([^"\n]*)")?')
+_READ = lazily(rb"\.(include|incbin)(?![A-Za-z0-9_.$])", re.IGNORECASE)
+_READ_NAME = lazily(rb'[ \t]*\\?"(?:([^"\n]*)")?')
 # Compares the time of another file with that of the source.
-_PRAGMA = re.compile(rb"\bGCC\s+dependency\b")
+_PRAGMA = lazily(rb"\bGCC\s+dependency\b")
 
 
 def find_imports(content: bytes, assembler: bool = False) -> Imports:

@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.compiler_options import option_of
 from incremental_tool.model.driver import driver_of, split_launcher
 from incremental_tool.model.linker_words import LinkerWords
@@ -62,8 +63,8 @@ class LinkCommand(NamedTuple):
     absolute_paths: tuple[str, ...]
 
 
-_INPUT = re.compile(r".*[^/]\.(?:o|os|lo|obj|a|so(?:\.[0-9.]+)?|ld|lds)", re.DOTALL)
-_BITCODE = re.compile(r".*\.(?:bc|ll)", re.DOTALL)
+_INPUT = lazily(r".*[^/]\.(?:o|os|lo|obj|a|so(?:\.[0-9.]+)?|ld|lds)", re.DOTALL)
+_BITCODE = lazily(r".*\.(?:bc|ll)", re.DOTALL)
 # Words of the driver that matter when linking and mean nothing when compiling.
 _PROBED = frozenset(
     (
@@ -92,9 +93,7 @@ _PROBED = frozenset(
         *("-shared-libsan", "-fprofile-arcs", "-fprofile-generate", "-ftest-coverage", "-fopenmp"),
     ),
 )
-_PROBED_FAMILY = re.compile(
-    r"-fuse-ld=.+|-fsanitize.*|-fopenmp=.*|-O.*|-fprofile-.*|-f(?:no-)?lto.*"
-)
+_PROBED_FAMILY = lazily(r"-fuse-ld=.+|-fsanitize.*|-fopenmp=.*|-O.*|-fprofile-.*|-f(?:no-)?lto.*")
 _NEXT_LINKER = {"-z": "-z", "-u": "-u", "-e": "-e", "-T": "-T"}
 
 
@@ -225,7 +224,7 @@ def library_candidates(library: str, static: bool) -> tuple[str, ...]:
     return (archive,) if static else (f"lib{library}.so", archive)
 
 
-_LIBRARY = re.compile(rb"(lib.+)\.(so|a)", re.DOTALL)
+_LIBRARY = lazily(rb"(lib.+)\.(so|a)", re.DOTALL)
 
 
 def absent_libraries(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
 
 _FLAG_LIST = """
@@ -37,7 +38,7 @@ _FLAG_LIST = """
     E s S x X n N d r i q w EB EL O O0 O1 O2 O3
 """
 _FLAGS = frozenset(_FLAG_LIST.split())
-_WARN = re.compile(r"(?:no-)?warn-[a-z-]+")
+_WARN = lazily(r"(?:no-)?warn-[a-z-]+")
 _STATIC = frozenset(("Bstatic", "dn", "non_shared", "static"))
 _DYNAMIC = frozenset(("Bdynamic", "dy", "call_shared"))
 # Values that are words, numbers or symbols.
@@ -64,8 +65,8 @@ _LIBRARY = {"l": "l", "library": "l", "L": "L", "library-path": "L"}
 _NEEDED = frozenset(("rpath", "rpath-link"))
 # Letters with their value in the same word. Not -e, -h, -m and -u: long names
 # with one dash begin with them, too; nor -lto-..., which lld would read as one.
-_JOINED = re.compile(r"-([lLzT])(?!to-)(.+)", re.DOTALL)
-_BUILD_ID = re.compile(r"sha1|md5|tree|fast|none|0x[0-9a-fA-F]+")
+_JOINED = lazily(r"-([lLzT])(?!to-)(.+)", re.DOTALL)
+_BUILD_ID = lazily(r"sha1|md5|tree|fast|none|0x[0-9a-fA-F]+")
 
 
 class LinkerWords:

@@ -7,8 +7,9 @@ changes nothing but the bytes of the named output; anything less certain is
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
+
+from incremental_tool.base.pattern import lazily
 
 # What a word does. Compared by identity in the loops over words.
 PLAIN = "plain"  # nothing beyond being part of the key
@@ -31,7 +32,7 @@ class Option(NamedTuple):
 
 
 # Where an absolute path can start inside a word.
-_ABSOLUTE = re.compile(r"""(?:^-[A-Za-z]|^|[=,:;"'\s\\(<])(/[^\s"',:;=\\)>]*)""")
+_ABSOLUTE = lazily(r"""(?:^-[A-Za-z]|^|[=,:;"'\s\\(<])(/[^\s"',:;=\\)>]*)""")
 
 
 def absolute_paths(word: str) -> tuple[str, ...]:

@@ -12,15 +12,15 @@ removed when the next build opens the folder.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import threading
 import time
 from typing import Callable
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
 
-_OURS = re.compile(rb"(?:\.incremental-)?(\d{1,30})-\d+-[a-z0-9]+")
+_OURS = lazily(rb"(?:\.incremental-)?(\d{1,30})-\d+-[a-z0-9]+")
 
 STALE_SECONDS = 86_400
 """Age at which a left-over goes even if some process has its number again."""
