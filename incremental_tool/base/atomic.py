@@ -69,6 +69,10 @@ def replace_file(
         raise
 
 
+MAX_NOTE = 256
+"""Bytes of a lock's note."""
+
+
 class FileLock:
     """An exclusive lock on a file: held until `release`, or until the process ends."""
 
@@ -89,6 +93,14 @@ class FileLock:
                 return False
         self._fd = fd
         return True
+
+    def noted(self) -> bytes:
+        """Return what was last written with `note`, by whoever held the lock; it is ours now."""
+        return os.pread(self._fd, MAX_NOTE, 0)
+
+    def note(self, content: bytes) -> None:
+        """Keep a few bytes in the lock's own file; nothing says that they arrive whole."""
+        os.pwrite(self._fd, content.ljust(MAX_NOTE), 0)
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""

@@ -13,6 +13,10 @@ Format (`zir_index.bin`, a log of frames; see `base.records`), each payload::
 
     action digest 16 · result digest 16 · msgpack [target, outcome, detail, milliseconds, when]
 
+The lock's own file names the log as the last build left it: the file's identity, the number of
+frames and that of targets. While the log is that file still, its end is where the last good frame
+ends, and a build that only appends need not read it.
+
 Version history: 1 first. One process writes at a time (a lock held by whoever
 opens it for writing); others read. Knows nothing of what an outcome means.
 """
@@ -38,6 +42,9 @@ VERSION = 1
 
 COMPACT_FROM = 64 * 1024
 """Bytes below which an untidy log is not worth rewriting."""
+
+_NOTED = 7
+"""Numbers in the lock's note."""
 
 MAX_DETAIL = 4096
 """Characters of a reason's detail at most: a command with 10,000 new words is told in part."""
@@ -75,6 +82,8 @@ class ActionLog:
         self._read_only = False
         self._size_seen = 0
         self._records: dict[bytes, bytes] = {}
+        self._targets = 0
+        """Of how many targets the log has records, while it has not been read."""
 
     # --- reading --------------------------------------------------------------
 
@@ -102,9 +111,14 @@ class ActionLog:
         except CorruptRecord as error:
             if good == LOG_HEAD_SIZE:
                 self._report(Reason("store.corrupt.index", f"zir_index.bin: {error}"))
+                if self._fd >= 0:  # it was taken for ours unread
+                    os.close(self._fd)
+                    self._fd = self._begin()
                 return  # foreign from the start: it is replaced when something is written
         if good != len(content):
             self._report(Reason("store.corrupt.journal", f"{len(content) - good} bytes"))
+            if self._fd >= 0:
+                os.ftruncate(self._fd, good)
         self._offset = good
 
     def last(self, target: bytes) -> Optional[ActionRecord]:
@@ -136,10 +150,11 @@ class ActionLog:
         packed = msgpack.packb(body, use_bin_type=True, unicode_errors="surrogateescape")
         payload = record.action + record.result + packed
         with self._mutex:
-            self._load()
-            writable = not self._read_only and self._open()
-            self._records[record.target] = payload
-            if not writable:
+            if self._fd < 0 and not self._read_only:
+                self._open()
+            if self._loaded:
+                self._records[record.target] = payload
+            if self._read_only:
                 return
             framed = frame(payload, self._offset)
             written = os.pwrite(self._fd, framed, self._offset)
@@ -149,31 +164,48 @@ class ActionLog:
             self._offset += written
             self._frames += 1
 
-    def _open(self) -> bool:
-        if self._fd >= 0:
-            return True
+    def _open(self) -> None:
+        """Open the log at the end of its last good frame, or find that another build has it."""
         if not self._lock.try_acquire():
+            self._load()
             self._read_only = True
             self._report(Reason("state.locked"))
-            return False
+            return
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             fd = self._begin()
-        if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat_module.S_ISREG(status.st_mode):
             os.close(fd)
             raise OSError("zir_index.bin is not a regular file")
-        if os.fstat(fd).st_size != self._size_seen:
+        if not self._loaded and self._is_as_noted(status):
+            self._fd = fd
+            return
+        if not self._loaded or status.st_size != self._size_seen:
             self._loaded = False  # another build wrote between our look and our lock
             self._load()
         if self._offset < LOG_HEAD_SIZE:
             os.close(fd)
             fd = self._begin()
-        elif os.fstat(fd).st_size != self._offset:
+        elif status.st_size != self._offset:
             # Whatever stands behind the last good frame goes, or nothing after it would be found.
             os.ftruncate(fd, self._offset)
         self._fd = fd
-        return True
+
+    def _is_as_noted(self, status: os.stat_result) -> bool:
+        """Tell whether the log is as the last build left it; then its end is known."""
+        noted = self._lock.noted().split()
+        if len(noted) != _NOTED or not all(number.isdigit() for number in noted):
+            return False
+        *identity, self._frames, self._targets = map(int, noted)
+        self._offset = status.st_size
+        return tuple(identity) == _identity(status)
+
+    def _note(self) -> None:
+        targets = len(self._records) if self._loaded else self._targets
+        numbers = (*_identity(os.fstat(self._fd)), self._frames, targets)
+        self._lock.note(b" ".join(b"%d" % number for number in numbers))
 
     def _begin(self) -> int:
         """Put a log without records in place, whole: a kill must not leave half a head."""
@@ -182,6 +214,7 @@ class ActionLog:
         self._size_seen = self._offset = len(head)
         self._frames = 0
         self._records.clear()
+        self._loaded = True
         return os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
 
     def commit(self) -> None:
@@ -189,7 +222,9 @@ class ActionLog:
         with self._mutex:
             if self._fd < 0:
                 return
-            if self._offset > COMPACT_FROM and self._frames > 2 * len(self._records):
+            targets = len(self._records) if self._loaded else self._targets
+            if self._offset > COMPACT_FROM and self._frames > 2 * targets:
+                self._load()
                 parts = [log_head(MAGIC, VERSION)]
                 offset = len(parts[0])
                 for payload in self._records.values():
@@ -199,6 +234,7 @@ class ActionLog:
                 old, self._fd = self._fd, os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
                 os.close(old)
                 self._offset, self._frames = offset, len(self._records)
+            self._note()
 
     def close(self) -> None:
         """Let another process write."""
@@ -210,6 +246,10 @@ class ActionLog:
             self._loaded = False
             self._frames = 0
             self._records = {}
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _decode(payload: bytes) -> ActionRecord:
