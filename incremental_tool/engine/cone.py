@@ -9,6 +9,7 @@ Knows nothing of disks, nor of how an action is run.
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from incremental_tool.model.recipe import FUNCTION, INSTALL, REFUSED
@@ -49,24 +50,33 @@ def find_cone(recipe: Recipe, changed: Iterable[int], missing: set[int]) -> list
 
     Actions that make one of the `missing` files are among them, and what these can reach.
     """
+    index = recipe.index
+    assert index is not None  # noqa: S101 - a recipe that is replayed has one
     reached = set(changed)
+    forced = {index.makers[file] for file in missing}
     makers: dict[int, Job] = {}
     jobs = []
-    for number, action in enumerate(recipe.actions):
-        forced = bool(missing) and not missing.isdisjoint(action.outputs)
-        if (
-            not forced
-            and reached.isdisjoint(action.sources)
-            and reached.isdisjoint(action.implicit)
-        ):
+    # A user comes behind the maker: a number that has been taken out never comes in again.
+    waiting = list({*forced, *(user for file in reached for user in index.users_of(file))})
+    heapify(waiting)
+    last = -1
+    while waiting:
+        number = heappop(waiting)
+        if number == last:
             continue
+        last = number
+        action = recipe.actions[number]
         touched = reached.intersection(action.sources).union(reached.intersection(action.implicit))
         waits = {makers[file].number: makers[file] for file in touched if file in makers}
         before = [waits[number] for number in sorted(waits)]
-        job = Job(number, action, touched, before, forced=forced)
+        job = Job(number, action, touched, before, forced=number in forced)
         jobs.append(job)
         reached.update(action.outputs)
-        makers.update(dict.fromkeys(action.outputs, job))
+        for file in action.outputs:
+            makers[file] = job
+            for user in index.users_of(file):
+                if user > number:
+                    heappush(waiting, user)
     return jobs
 
 

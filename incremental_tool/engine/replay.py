@@ -26,6 +26,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.command_environment import environment_of
 from incremental_tool.engine.cone import RAN, SKIPPED, Job, find_cone, folders_below, why_not
 from incremental_tool.engine.freshness import Stale, changed_process
@@ -102,8 +103,11 @@ class Replay:
         """Find out what is to be done, and that it can be. Raises Refused."""
         self._check_recipe()
         paths, directives = self.snapshot.files.paths, self.recipe.directives
-        made = {at for action in self.recipe.actions for at in action.outputs}
+        index = self.recipe.index
+        if index is None or len(index.makers) != len(paths):
+            raise CorruptRecord("its recipe is one of other files")
         changed = self._with_duplicates(changed)
+        made = {at for at in changed if index.is_made(at)}
         for at in changed:
             if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b"") and at not in made:
                 raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
@@ -367,6 +371,8 @@ def prepare(
         replay.prepare(changed, environment, look)
     except Refused as why:
         return Stale(*why.args)
+    except CorruptRecord:
+        raise
     except Exception as error:  # nothing has been done yet: SCons can do all of it
         return Stale("replay.failed", f"{type(error).__name__}: {error}")
     return replay

@@ -11,7 +11,18 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Protocol
+
+    class Actions(Protocol):
+        """Actions in their order: a list, or what unpacks them when they are asked for."""
+
+        def __len__(self) -> int: ...
+
+        def __iter__(self) -> Iterator[Action]: ...
+
+        def __getitem__(self, number: int, /) -> Action: ...
+
 
 SHOW, RUN, FUNCTION = b"s", b"r", b"f"
 """What a step is, by its first byte: a text printed, a command line, a Python function."""
@@ -89,6 +100,48 @@ REFUSED = {
 """Flags for which an action is not replayed, and why."""
 
 
+NOBODY = 0xFFFFFFFF
+"""The maker of a file that no action makes."""
+
+
+class Index:
+    """Which actions depend on a file, and which one makes it: numbers in the order of actions.
+
+    `users` holds those of one file behind those of another; those of file n begin at `starts[n]`,
+    and `starts` has one number more than there are files. `makers` has one for each file.
+    """
+
+    __slots__ = ("makers", "starts", "users")
+
+    def __init__(self, starts: Sequence[int], users: Sequence[int], makers: Sequence[int]) -> None:
+        self.starts = starts
+        self.users = users
+        self.makers = makers
+
+    def users_of(self, file: int) -> Sequence[int]:
+        """Return the actions that depend on a file, in their order."""
+        return self.users[self.starts[file] : self.starts[file + 1]]
+
+    def is_made(self, file: int) -> bool:
+        """Tell whether an action makes a file."""
+        return self.makers[file] != NOBODY
+
+
+def index_of(actions: Actions, files: int) -> Index:
+    """Return the index of the actions over a number of files."""
+    users: list[list[int]] = [[] for _ in range(files)]
+    makers = [NOBODY] * files
+    for number, action in enumerate(actions):
+        for file in {*action.sources, *action.implicit}:
+            users[file].append(number)
+        for file in action.outputs:
+            makers[file] = number
+    starts = [0]
+    for found in users:
+        starts.append(starts[-1] + len(found))
+    return Index(starts, [number for found in users for number in found], makers)
+
+
 class Setting:
     """What commands run in: the shell, INCREMENTAL_CACHE, and the environment.
 
@@ -140,7 +193,10 @@ class Recipe:
     jobs
         How many commands run at once when the command line does not say.
     actions
-        `Action`, in the order SCons would run them.
+        `Action`, in the order SCons would run them: each behind those that make what it depends on.
+        Those of a recipe that was loaded are unpacked when they are asked for, each time anew.
+    index
+        The `Index` of the actions; None until it is made.
     settings
         `Setting`.
     tops
@@ -163,6 +219,7 @@ class Recipe:
         "directives",
         "duplicates",
         "folders",
+        "index",
         "jobs",
         "places",
         "refusal",
@@ -177,7 +234,8 @@ class Recipe:
         self.database = b""
         self.variables: list[tuple[str, str]] = []
         self.jobs = 1
-        self.actions: list[Action] = []
+        self.actions: Actions = []
+        self.index: Index | None = None
         self.settings: list[Setting] = []
         self.tops: list[Top] = []
         self.directives = b""

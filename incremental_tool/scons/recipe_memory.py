@@ -53,11 +53,14 @@ def load(answer: Answer, observed: Observations) -> Optional[Last]:
         path = os.fsencode(name.removeprefix(top))
         if status is None or rows.get(path) != identity(status):
             return None
-    actions = {
-        tuple(sorted(files.paths[index] for index in action.outputs)): action
-        for action in recipe.actions
-        if b"unknown" not in action.flags
-    }
+    try:
+        actions = {
+            tuple(sorted(files.paths[index] for index in action.outputs)): action
+            for action in recipe.actions
+            if b"unknown" not in action.flags
+        }
+    except (CorruptRecord, IndexError):
+        return None
     return Last(recipe, actions)
 
 
@@ -101,6 +104,7 @@ def remembered(answer: Answer, observed: Observations, notes: ActionNotes) -> Op
     if databases is None:
         return None
     kept.files = databases
+    actions = kept.recipe.actions = []
     for names, action in known.items():
         outputs = []
         for name in names:
@@ -108,7 +112,7 @@ def remembered(answer: Answer, observed: Observations, notes: ActionNotes) -> Op
             kept.files.paths.append(name)
             for column in kept.files.columns:
                 column.append(0)
-        kept.recipe.actions.append(
+        actions.append(
             Action(action.kind, action.steps, action.flags, outputs, [], [], action.setting)
         )
     return kept

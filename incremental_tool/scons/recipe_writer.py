@@ -119,7 +119,8 @@ class RecipeWriter:
 
     def _write_actions(self, graph: Graph) -> list[int]:
         """Write the actions; return how many are made before each of the graph's nodes."""
-        actions = self._recipe.actions
+        actions: list[Action] = []
+        self._recipe.actions = actions
         last = recipe_memory.load(self._answer, self._observed)
         before = last.actions if last is not None else {}
         self._last = last.recipe if last is not None else None

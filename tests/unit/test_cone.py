@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incremental_tool.engine.cone import find_cone, folders_below, why_not
-from incremental_tool.model.recipe import FUNCTION, REFUSED, RUN, Action, Recipe
+from incremental_tool.model.recipe import FUNCTION, REFUSED, RUN, Action, Recipe, index_of
 
 A_C, B_C, A_O, B_O, PROGRAM, TEXT, OTHER, HEADER = range(8)
 
@@ -19,6 +19,7 @@ def recipe() -> Recipe:
         Action(b"link", [RUN + b"cc"], [], [PROGRAM], [A_O, B_O], []),
         Action(b"command", [RUN + b"cp"], [], [OTHER], [TEXT], []),
     ]
+    made.index = index_of(made.actions, 8)
     return made
 
 
