@@ -13,7 +13,13 @@ from __future__ import annotations
 import os
 import threading
 from itertools import count
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Union
+
+    Content = Union[bytes, Sequence[Union[bytes, memoryview]]]
 
 try:
     import fcntl
@@ -29,10 +35,34 @@ def temporary_name(folder: bytes) -> bytes:
     return os.path.join(folder, name)
 
 
-def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
+_AT_ONCE = 512
+"""Pieces in one call; no system takes fewer than 1,024 (POSIX asks for 16)."""
+
+
+def _write_all(fd: int, content: Content) -> None:
+    if isinstance(content, bytes):
+        content = [content]
+    for start in range(0, len(content), _AT_ONCE):
+        pieces = [memoryview(piece) for piece in content[start : start + _AT_ONCE]]
+        while pieces:
+            written = _write_some(fd, pieces)
+            while pieces and written >= len(pieces[0]):
+                written -= len(pieces.pop(0))
+            if pieces and written:
+                pieces[0] = pieces[0][written:]
+
+
+def _write_some(fd: int, pieces: Sequence[memoryview]) -> int:
+    if len(pieces) > 1 and hasattr(os, "writev"):
+        return os.writev(fd, pieces)
+    return os.write(fd, pieces[0])
+
+
+def write_new(path: bytes, content: Content, permissions: Optional[int] = None) -> None:
     """Create `path` (which must not exist) with `content`. Raises OSError; leaves nothing then.
 
-    The mode is what any new file gets, or exactly `permissions`.
+    `content` is bytes, or pieces of bytes to be written behind one another. The mode is what any
+    new file gets, or exactly `permissions`.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
     fd = os.open(path, flags, 0o666)
@@ -40,9 +70,7 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
         try:
             if permissions is not None:
                 os.chmod(fd, permissions)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(fd, view) :]
+            _write_all(fd, content)
         finally:
             os.close(fd)  # quotas and network disks may say only here that there was no room
     except BaseException:
@@ -52,7 +80,7 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
 
 def replace_file(
     path: bytes,
-    content: bytes,
+    content: Content,
     permissions: Optional[int] = None,
     scratch: Optional[bytes] = None,
 ) -> None:

@@ -25,9 +25,13 @@ import os
 import pickle
 import sys
 import types
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from incremental_tool.base.atomic import replace_file
+from incremental_tool.store.dblite import folders_of, pieces_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PROTOCOL = 4
 """As `SCons.compat.PICKLE_PROTOCOL`."""
@@ -85,7 +89,7 @@ class _Restricted(pickle.Unpickler):
             raise Unexpected(f"it holds {module}.{name}") from None
 
 
-def _load(content: bytes, encoding: str = "ASCII") -> dict[Any, Any]:
+def _load(content: Union[bytes, memoryview], encoding: str = "ASCII") -> dict[Any, Any]:
     try:
         loaded = _Restricted(io.BytesIO(content), encoding=encoding).load()
     except Unexpected:
@@ -133,7 +137,9 @@ class Sconsign:
         self._touched: set[str] = set()
         self._whole: dict[Any, Any] = {}
         if self._single:
-            self._whole = _load(_read(database), "bytes")
+            content = _read(database)
+            folders = folders_of(content)
+            self._whole = _load(content, "bytes") if folders is None else {**folders}
 
     def _file(self, folder: str) -> bytes:
         return os.path.normpath(os.path.join(os.fsencode(folder), self._path[2:]))
@@ -143,7 +149,7 @@ class Sconsign:
         if entries is None:
             if self._single:
                 content = self._whole.get(folder)
-                if content is not None and type(content) is not bytes:
+                if content is not None and type(content) not in (bytes, memoryview):
                     raise Unexpected("a folder's entries are not bytes")
             else:
                 try:
@@ -211,11 +217,11 @@ class Sconsign:
         self._touched.clear()
         if self._single:
             self._whole.update(packed)
-            files = {self._path: _dump(self._whole)}
-        else:
-            files = {self._file(folder): content for folder, content in packed.items()}
+            _replace(self._path, pieces_of(self._whole))
+            return [self._path]
+        files = {self._file(folder): content for folder, content in packed.items()}
         for path, content in files.items():
-            _replace(path, content)
+            _replace(path, [content])
         return list(files)
 
 
@@ -253,7 +259,7 @@ def _pairs(info: Any) -> list[tuple[list[str], list[Any]]]:
     return found
 
 
-def _replace(path: bytes, content: bytes) -> None:
+def _replace(path: bytes, content: Sequence[Union[bytes, memoryview]]) -> None:
     before = os.stat(path)
     replace_file(path, content, before.st_mode & 0o7777)
     if os.geteuid() == 0 and (before.st_uid or before.st_gid):

@@ -12,7 +12,6 @@ removed when the next build opens the folder.
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from typing import Callable
@@ -50,6 +49,8 @@ class Scratch:
         except OSError as error:
             why = error.strerror or str(error)
         self._report(Reason("store.unwritable", f"{os.fsdecode(self._folder)}: {why}"))
+        import tempfile  # it brings a dozen modules along, for what hardly ever happens
+
         return os.fsencode(tempfile.gettempdir())
 
     def path(self, name: str) -> bytes:

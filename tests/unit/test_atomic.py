@@ -280,3 +280,25 @@ def test_where_no_lock_file_can_be_made_an_error_says_why(tmp_path: Path) -> Non
         FileLock(encoded(tmp_path / "missing" / "lock")).try_acquire()
     with pytest.raises(IsADirectoryError):
         FileLock(encoded(tmp_path)).try_acquire()
+
+
+def test_pieces_are_written_behind_one_another(tmp_path: Path) -> None:
+    """Many pieces, empty ones among them, come out as their concatenation, in few calls."""
+    path = os.fsencode(tmp_path / "file")
+    pieces = [b"%d" % number if number % 3 else b"" for number in range(3000)]
+
+    replace_file(path, [memoryview(piece) for piece in pieces])
+
+    assert (tmp_path / "file").read_bytes() == b"".join(pieces)
+
+
+def test_short_writes_of_pieces_are_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that takes seven bytes at a time gets all of them."""
+    real = os.writev
+    monkeypatch.setattr(os, "writev", lambda fd, pieces: real(fd, [b"".join(pieces)[:7]]))
+
+    replace_file(os.fsencode(tmp_path / "file"), [b"abc", b"defghij", b"", b"klmnopqrstuvwxyz"])
+
+    assert (tmp_path / "file").read_bytes() == b"abcdefghijklmnopqrstuvwxyz"
