@@ -85,7 +85,10 @@ class MultiLevelCache:
         signature_name: bytes = b"",
         disk: Optional[Disk] = None,
         tell: Tell = tell_stderr,
+        *,
+        load: bool = True,
     ) -> None:
+        """Open the stores; without `load` the memory of files waits for `files.load`."""
         self.settings = settings
         self.statistics = Statistics()
         self.umask = current_umask()
@@ -99,7 +102,12 @@ class MultiLevelCache:
         started = time.perf_counter()
         self.disk: Disk = disk if disk is not None else RealDisk(state)
         self.files = FileHashCache(
-            self.disk, os.path.join(state, b"file_hashes.bin"), self.report, signer, signature_name
+            self.disk,
+            os.path.join(state, b"file_hashes.bin"),
+            self.report,
+            signer,
+            signature_name,
+            load=load,
         )
         self._load_seconds = time.perf_counter() - started
         self._save_seconds = 0.0

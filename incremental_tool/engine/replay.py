@@ -54,6 +54,9 @@ _CLOSING = b"scons: done building targets.\n"
 _HASHES = {b"md5": ("_md5", "md5"), b"sha1": ("_sha1", "sha1"), b"sha256": ("_sha256", "sha256")}
 
 
+_WORTH_LOADING = 100
+"""Files or actions from which on the memory of files is loaded: reading fewer anew is quicker."""
+
 _WORTH_SAVING = 300
 """Files from which on their digests are saved: writing the memory of 20,000 takes as long as
 reading hundreds anew, and the next run that reads scripts saves what it learns."""
@@ -182,7 +185,10 @@ class Replay:
 
         algorithm = self.recipe.algorithm
         settings = settings_for(self.answer.top, os.environ, dict(self.recipe.variables))
-        self.cache = MultiLevelCache(settings, _signer(algorithm), algorithm)
+        self.cache = MultiLevelCache(settings, _signer(algorithm), algorithm, load=False)
+        self.cache.files.aging = False  # a replay asks for little of what is in use
+        if len(changed) > _WORTH_LOADING:
+            self.cache.files.load()
         for at in changed:
             path = self.snapshot.files.paths[self.source_of.get(at, at)]
             try:
@@ -214,6 +220,8 @@ class Replay:
             if not different:
                 self.touched.append(job)
         self.jobs = find_cone(self.recipe, other, self.missing)
+        if len(self.jobs) > _WORTH_LOADING:
+            self.cache.files.load()
         numbers = {job.number for job in self.jobs}
         self.touched = [job for job in self.touched if job.number not in numbers]
         for job in self.jobs:

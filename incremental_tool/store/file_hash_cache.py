@@ -115,7 +115,10 @@ class FileHashCache:
         report: Report,
         signer: Optional[Signer] = None,
         signature_name: bytes = b"",
+        *,
+        load: bool = True,
     ) -> None:
+        """Open the memory at `index_path`; without `load` it is empty until `load` is called."""
         self._disk = disk
         self._index_path = index_path
         self._report = report
@@ -132,11 +135,19 @@ class FileHashCache:
         self._used = bytearray()  # a byte for each record: a set would take fifty times as much
         self._written: set[bytes] = set()
         self._clock_ns = 0
-        self._load()
+        self.aging = True
+        """Whether entries that this run does not ask for come nearer to being dropped."""
+        self.loaded = False
+        if load:
+            self.load()
 
     # --- the index ------------------------------------------------------------
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Read what earlier runs have learned; what this one has learned counts more."""
+        if self.loaded:
+            return
+        self.loaded = True
         try:
             content = self._disk.read(self._index_path)
         except (FileNotFoundError, NotADirectoryError):
@@ -201,8 +212,11 @@ class FileHashCache:
                 yield path
 
     def save(self) -> None:
-        """Write the index if anything changed. Raises OSError when it cannot be written."""
-        if not self.dirty:
+        """Write the index if anything changed. Raises OSError when it cannot be written.
+
+        Nothing is written while the index was not loaded: it would be lost.
+        """
+        if not self.dirty or not self.loaded:
             return
         paths: list[bytes] = []
         records: list[bytes] = []
@@ -213,7 +227,7 @@ class FileHashCache:
             if path in self._new:
                 continue
             fields = _RECORD.unpack_from(self._records, number * size)
-            unused = 0 if self._used[number] else fields[6] + 1
+            unused = 0 if self._used[number] else fields[6] + self.aging
             if unused > FORGET_AFTER:
                 continue
             packed = self._imports[fields[4] : fields[4] + fields[5]]

@@ -378,3 +378,39 @@ def test_a_first_run_is_not_reported(hashed: HashedProject) -> None:
     """That there is no index yet is no damage."""
     assert len(hashed.open()) == 0
     assert hashed.reports == []
+
+
+def test_a_memory_that_waits_is_read_when_asked_to(hashed: HashedProject) -> None:
+    """Without `load` nothing is read or written; what was learned by then counts more later."""
+    filled(hashed)
+    before = hashed.index.read_bytes()
+    hashed.disk.write(NAMES[0], "changed")
+    hashed.disk.tick(1000)
+
+    cache = hashed.open(signer=hashed.sign, signature_name=b"md5", load=False)
+    assert len(cache) == 0
+    assert cache.digest(NAMES[0]) == digest_of(b"changed")
+    cache.save()
+    assert hashed.index.read_bytes() == before
+
+    cache.load()
+    hashed.disk.forget_work()
+    assert cache.digest(NAMES[0]) == digest_of(b"changed")
+    assert cache.digest(NAMES[3]) == digest_of(b'#include "3.h"\n')
+    assert hashed.disk.reads == []
+    cache.save()
+    assert list(hashed.open(signature_name=b"md5").paths()) == [*NAMES[1:], NAMES[0]]
+
+
+def test_a_run_that_asks_for_little_ages_nothing(hashed: HashedProject) -> None:
+    """Without `aging` entries stay, however many runs do not ask for them."""
+    filled(hashed)
+    for turn in range(2 * FORGET_AFTER):
+        hashed.disk.write(NAMES[0], f"{turn}")
+        hashed.disk.tick(1000)
+        cache = hashed.open(signature_name=b"md5")
+        cache.aging = False
+        cache.digest(NAMES[0])
+        cache.save()
+
+    assert set(hashed.open(signature_name=b"md5").paths()) == set(NAMES)
