@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from incremental_tool.engine.freshness import RealLook
 from incremental_tool.model.folder_view import digest_of_view
-from incremental_tool.model.snapshot import ROW, Marks, identity
+from incremental_tool.model.snapshot import ROW, identity
 from incremental_tool.store import snapshot as store
 
 if TYPE_CHECKING:
@@ -51,23 +51,15 @@ def renew(
     disk.wait_until_after(newest)
     if disk.now_ns() <= newest:
         raise ValueError("a time stamp lies in the future")
-    rows = _patched(files)
+    rows: dict[int, bytes] = {}
     for path, at in places.items():
         now = identity(disk.stat(path))
         if at in statuses and now != identity(statuses[at]):
             raise ValueError("a file is not as the replay left it")
-        ROW.pack_into(rows, at * ROW.size, *now)
-    folder_rows = _patched(snapshot.folders)
+        rows[at] = ROW.pack(*now)
     for at in folders:
-        ROW.pack_into(folder_rows, at * ROW.size, *_same_view(snapshot, at, disk))
-    snapshot.files = Marks(files.paths, packed=memoryview(bytes(rows)))
-    snapshot.folders = Marks(snapshot.folders.paths, packed=memoryview(bytes(folder_rows)))
-    store.renew(answer.folder, answer.key, snapshot)
-
-
-def _patched(marks: Marks) -> bytearray:
-    return bytearray(b"".join(ROW.pack(*row) for row in marks.rows()) if marks.packed is None
-                     else marks.packed)  # fmt: skip
+        rows[len(files.paths) + at] = ROW.pack(*_same_view(snapshot, at, disk))
+    store.renew(answer.folder, answer.key, rows)
 
 
 def _folders(snapshot: Snapshot) -> list[int]:

@@ -21,7 +21,8 @@ Properties kept:
 * A cut, changed, lengthened or invented file raises CorruptRecord and nothing else; no
   length is believed before it was compared with what is there.
 * A file of another user is not read: what it says to run again would be run.
-* A file is replaced whole. At most KEPT are kept; the oldest goes.
+* A file is replaced whole; rows that a replay has renewed lie beside it (`store.renewed_rows`).
+* At most KEPT are kept; the oldest goes.
 
 Imports nothing that a start-up would feel: this module is on the way of every
 `iscons`. Knows nothing of what makes a snapshot true.
@@ -59,6 +60,8 @@ from incremental_tool.model.snapshot import (
     View,
     identity,
 )
+from incremental_tool.store.renewed_rows import MOST as MOST_ROWS
+from incremental_tool.store.renewed_rows import path_of, read_rows, write_rows
 
 __all__ = [
     "AMONG",
@@ -89,7 +92,7 @@ __all__ = [
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from incremental_tool.model.recipe import Recipe
@@ -119,15 +122,38 @@ def save(folder: bytes, key: str, snapshot: Snapshot) -> None:
     _drop_oldest(folder)
 
 
-def renew(folder: bytes, key: str, snapshot: Snapshot) -> None:
-    """Write a snapshot that was loaded, and whose rows have changed, over the one there.
+def renew(folder: bytes, key: str, rows: Mapping[int, bytes]) -> None:
+    """Replace rows of the snapshot for a key: packed, by place as in `store.renewed_rows`.
 
-    The recipe stays as it is. Raises as `load` and `save`.
+    Raises as `load` and `save`.
     """
-    recipe = _read(folder, key, 1)
-    if recipe is None:
-        raise CorruptRecord("there is no snapshot to renew")
-    _write(folder, key, _pack_front(snapshot), recipe)
+    fd = os.open(os.path.join(folder, key.encode()), _READING)
+    try:
+        base = _head(fd)[2]
+    finally:
+        os.close(fd)
+    path = path_of(folder, key)
+    merged = {**read_rows(path, base), **rows}
+    if len(merged) <= MOST_ROWS:
+        write_rows(path, base, merged)
+        return
+    front, recipe = _read(folder, key, 0), _read(folder, key, 1)
+    if front is None or recipe is None or front[1] != base:
+        raise CorruptRecord("another snapshot has come in between")
+    start = len(front[0]) - sum(_sizes(front[0])[-2:])
+    _write(folder, key, _with_rows(front[0], start, merged), recipe[0])
+    _remove(path)
+
+
+def _with_rows(content: bytes | memoryview, start: int, rows: Mapping[int, bytes]) -> bytes:
+    """Return the content with rows replaced; the row of place 0 lies at `start`."""
+    patched = bytearray(content)
+    last = (len(patched) - start) // ROW.size
+    for place, row in rows.items():
+        if place >= last:
+            raise ValueError("rows")
+        patched[start + place * ROW.size : start + (place + 1) * ROW.size] = row
+    return bytes(patched)
 
 
 def _write(folder: bytes, key: str, front: bytes, recipe: bytes) -> None:
@@ -147,22 +173,32 @@ def load(folder: bytes, key: str) -> Snapshot | None:
     Raises CorruptRecord for a file that is not a whole snapshot of this version, OSError when it
     cannot be read.
     """
-    front = _read(folder, key, 0)
-    return None if front is None else _checked(_unpack_front, front)
+    found = _read(folder, key, 0)
+    if found is None:
+        return None
+    front, base = found
+    rows = read_rows(path_of(folder, key), base)
+    snapshot: Snapshot = _checked(lambda content: _unpack_front(content, rows), front)
+    return snapshot
 
 
 def load_recipe(folder: bytes, key: str) -> Recipe | None:
     """Return the recipe of the snapshot for a key. Raises as `load`."""
     from incremental_tool.store.recipe import unpack_recipe
 
-    section = _read(folder, key, 1)
-    return None if section is None else _checked(unpack_recipe, section)
+    found = _read(folder, key, 1)
+    return None if found is None else _checked(unpack_recipe, found[0])
 
 
 def remove(folder: bytes, key: str) -> None:
     """Remove the snapshot for a key, if there is one. Raises OSError."""
+    _remove(os.path.join(folder, key.encode()))
+    _remove(path_of(folder, key))
+
+
+def _remove(path: bytes) -> None:
     try:
-        os.unlink(os.path.join(folder, key.encode()))
+        os.unlink(path)
     except FileNotFoundError:
         pass
 
@@ -170,34 +206,45 @@ def remove(folder: bytes, key: str) -> None:
 def _drop_oldest(folder: bytes) -> None:
     found = []
     for entry in os.scandir(folder):
+        if entry.name.endswith(b".rows"):
+            continue
         try:
             found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
         except OSError:  # another build dropped it first
             pass
     for _, path in sorted(found, reverse=True)[KEPT:]:
-        try:
-            os.unlink(path)
-        except OSError:
-            pass
+        for dropped in (path, path + b".rows"):
+            try:
+                os.unlink(dropped)
+            except OSError:
+                pass
 
 
 # --- the file
 
 
-def _read(folder: bytes, key: str, part: int) -> bytes | None:
-    """Return one of the two parts, its seal checked."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+_READING = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+
+
+def _head(fd: int) -> list[int]:
+    """Read the head: the sizes of front and recipe, their seals, and its own, which is checked."""
+    head = os.read(fd, _HEAD_SIZE)
+    if len(head) != _HEAD_SIZE or head[:8] != MAGIC:
+        raise CorruptRecord("not a snapshot of this version")
+    numbers = memoryview(head)[8:].cast("Q").tolist()
+    if checksum_of(head[:-8]) != numbers[-1]:
+        raise CorruptRecord("the head's checksum does not match")
+    return numbers
+
+
+def _read(folder: bytes, key: str, part: int) -> tuple[bytes, int] | None:
+    """Return one of the two parts, and its seal, which was checked."""
     try:
-        fd = os.open(os.path.join(folder, key.encode()), flags)
+        fd = os.open(os.path.join(folder, key.encode()), _READING)
     except FileNotFoundError:
         return None
     try:
-        head = os.read(fd, _HEAD_SIZE)
-        if len(head) != _HEAD_SIZE or head[:8] != MAGIC:
-            raise CorruptRecord("not a snapshot of this version")
-        numbers = memoryview(head)[8:].cast("Q").tolist()
-        if checksum_of(head[:-8]) != numbers[-1]:
-            raise CorruptRecord("the head's checksum does not match")
+        numbers = _head(fd)
         sizes = numbers[:2]
         status = os.fstat(fd)
         if status.st_uid != os.geteuid():
@@ -216,7 +263,7 @@ def _read(folder: bytes, key: str, part: int) -> bytes | None:
         os.close(fd)
     if checksum_of(content) != numbers[2 + part]:
         raise CorruptRecord("checksum does not match")
-    return content
+    return content, numbers[2 + part]
 
 
 def _checked(unpack: Callable[[bytes], Any], content: bytes) -> Any:
@@ -323,15 +370,23 @@ def _pack_front(snapshot: Snapshot) -> bytes:
     return integers("Q", [len(section) for section in sections]) + b"".join(sections)
 
 
-def _unpack_front(front: bytes) -> Snapshot:
+def _sizes(front: bytes) -> list[int]:
     start = 8 * _SECTIONS
     sizes = memoryview(front)[:start].cast("Q").tolist()
     if len(sizes) != _SECTIONS or start + sum(sizes) != len(front):
         raise ValueError("sections")
+    return sizes
+
+
+def _unpack_front(front: bytes, renewed: Mapping[int, bytes]) -> Snapshot:
+    start, sizes = 8 * _SECTIONS, _sizes(front)
     ends = list(accumulate(sizes, initial=start))
     # The rows are most of what there is: they stay where they are.
     sections = [front[at:end] for at, end in zip(ends, ends[1:-2])]
-    files, folders = (memoryview(front)[at:end] for at, end in zip(ends[-3:], ends[-2:]))
+    rows = memoryview(front)[ends[-3] :]
+    if renewed:
+        rows = memoryview(_with_rows(rows, 0, renewed))
+    files, folders = rows[: sizes[-2]], rows[sizes[-2] :]
     snapshot = Snapshot()
     snapshot.salt, *rest = strings_of(sections[0])
     snapshot.circumstances = dict(zip(rest[::2], rest[1::2]))
