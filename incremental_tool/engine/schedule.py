@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from heapq import heappop, heappush
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
@@ -84,50 +85,91 @@ def run_jobs(
 ) -> bool:
     """Run the jobs, which come in the order of building; tell whether all went well."""
     results: SimpleQueue[tuple[Job, Outcome]] = SimpleQueue()
+    queue = _Queue(jobs, work)
     running = 0
     well = True
     while True:
         going_on = (well or keep_going) and not interruption.happened and work.escalation is None
-        ready = _ready(jobs, work) if going_on else []
         if going_on:
-            work.passed(min((job.number for job in jobs if job.state not in _OVER), default=_END))
-        if ready and running < at_once and (running or (len(ready) > 1 and at_once > 1)):
-            _start(ready[0], work, results)
+            work.passed(queue.first_unfinished())
+        ready = going_on and bool(queue.ready)
+        if ready and running < at_once and (running or (len(queue.ready) > 1 and at_once > 1)):
+            _start(queue.take(), work, results)
             running += 1
             continue
         if running:
             job, outcome = results.get()
             running -= 1
         elif ready:
-            job = ready[0]
-            job.state = RUNNING
+            job = queue.take()
             outcome = _performed(job, work)
         else:
             break
         job.state = RAN if outcome == 0 else FAILED
         well = well and outcome == 0
         work.finish(job, outcome, interrupted=interruption.happened)
+        queue.settle(job)
     return well and not interruption.happened and work.escalation is None
 
 
-def _ready(jobs: Sequence[Job], work: Work) -> list[Job]:
-    """Return the jobs that can begin; those that need not, or never can, are over."""
-    while True:
-        settled = False
-        ready = []
+class _Queue:
+    """The jobs that can begin, in the order of building; each job is asked about once."""
+
+    def __init__(self, jobs: Sequence[Job], work: Work) -> None:
+        self._jobs = jobs
+        self._work = work
+        self._users: dict[int, list[Job]] = {}
+        self._waiting_for: dict[int, int] = {}
+        self._over = 0
+        self.ready: list[tuple[int, Job]] = []
+        """A heap of numbers and jobs."""
         for job in jobs:
-            if job.state != WAITING:
-                continue
-            if any(other.state in (FAILED, BLOCKED) for other in job.waits):
-                job.state = BLOCKED
-            elif all(other.state in (RAN, SKIPPED) for other in job.waits):
-                if work.is_needed(job):
-                    ready.append(job)
-                else:
-                    job.state = SKIPPED
-                    settled = True
-        if not settled:
-            return ready
+            self._waiting_for[job.number] = len(job.waits)
+            for other in job.waits:
+                self._users.setdefault(other.number, []).append(job)
+        for job in jobs:
+            if not job.waits:
+                self._offer(job)
+
+    def take(self) -> Job:
+        """Return the first job that can begin; it is running from now on."""
+        job = heappop(self.ready)[1]
+        job.state = RUNNING
+        return job
+
+    def first_unfinished(self) -> int:
+        """Return the number of the first job that is not over."""
+        while self._over < len(self._jobs) and self._jobs[self._over].state in _OVER:
+            self._over += 1
+        return self._jobs[self._over].number if self._over < len(self._jobs) else _END
+
+    def settle(self, job: Job) -> None:
+        """Tell those that wait for a job that it is over; some of them may be over thereby."""
+        over = [job]
+        while over:
+            done = over.pop()
+            in_vain = done.state in (FAILED, BLOCKED)
+            for user in self._users.get(done.number, ()):
+                self._waiting_for[user.number] -= 1
+                if user.state != WAITING:
+                    continue
+                if in_vain:
+                    user.state = BLOCKED
+                    over.append(user)
+                elif not self._waiting_for[user.number] and not self._is_ready(user):
+                    over.append(user)
+
+    def _offer(self, job: Job) -> None:
+        if job.state == WAITING and not self._is_ready(job):
+            self.settle(job)
+
+    def _is_ready(self, job: Job) -> bool:
+        """Queue a job, all of whose dependencies are done, unless it has nothing to do."""
+        if self._work.is_needed(job):
+            heappush(self.ready, (job.number, job))
+            return True
+        job.state = SKIPPED
+        return False
 
 
 def _performed(job: Job, work: Work) -> Outcome:
@@ -138,8 +180,6 @@ def _performed(job: Job, work: Work) -> Outcome:
 
 
 def _start(job: Job, work: Work, results: SimpleQueue[tuple[Job, Outcome]]) -> None:
-    job.state = RUNNING
-
     def perform() -> None:
         results.put((job, _performed(job, work)))
 

@@ -24,6 +24,7 @@ class Noted:
         self.escalation: Optional[tuple[str, str]] = None
         self.idle: set[int] = set()
         self.failing: dict[int, Outcome] = {}
+        self.asked: list[int] = []
         self.begun: list[int] = []
         self.ended: list[tuple[int, Outcome, bool]] = []
         self.behind: list[int] = []
@@ -31,6 +32,7 @@ class Noted:
 
     def is_needed(self, job: Job) -> bool:
         """See `Work`."""
+        self.asked.append(job.number)
         return job.number not in self.idle
 
     def perform(self, job: Job) -> int:
@@ -93,7 +95,7 @@ def test_a_failure_ends_the_run() -> None:
 
     assert not run(jobs, work)
     assert work.ended == [(0, 3, False)]
-    assert [job.state for job in jobs] == [FAILED, WAITING, WAITING]
+    assert [job.state for job in jobs] == [FAILED, BLOCKED, WAITING]
 
 
 def test_going_on_after_a_failure() -> None:
@@ -161,3 +163,24 @@ def test_what_is_behind_is_told_in_order() -> None:
 
     assert work.behind[:3] == [0, 1, 2]
     assert work.behind == sorted(work.behind)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_each_job_is_asked_about_once(at_once: int) -> None:
+    """However many jobs wait for one another, none is asked about twice, and a chain may be long."""
+    jobs, work = jobs_of([], *([number] for number in range(3000)), [5, 2000], []), Noted()
+    work.idle = set(range(100, 3000))
+
+    assert run_jobs(jobs, work, at_once, Interruption(), keep_going=False)
+    assert sorted(work.asked) == list(range(len(jobs)))
+    assert work.behind[-1] > len(jobs)
+    assert {job.number for job in jobs if job.state == SKIPPED} == work.idle
+
+
+def test_a_long_chain_behind_a_failure_is_blocked() -> None:
+    """Every job that waits for a failed one, however far behind, is over."""
+    jobs, work = jobs_of([], *([number] for number in range(3000)), []), Noted()
+    work.failing = {0: 1}
+
+    assert not run_jobs(jobs, work, 1, Interruption(), keep_going=True)
+    assert [job.state for job in jobs] == [FAILED, *[BLOCKED] * 3000, RAN]
