@@ -167,7 +167,7 @@ def test_what_is_behind_is_told_in_order() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_each_job_is_asked_about_once(at_once: int) -> None:
-    """However many jobs wait for one another, none is asked about twice, and a chain may be long."""
+    """However many jobs wait for one another, none is asked about twice."""
     jobs, work = jobs_of([], *([number] for number in range(3000)), [5, 2000], []), Noted()
     work.idle = set(range(100, 3000))
 
