@@ -43,6 +43,12 @@ _CONFIGURATION = lazily(rb"^Configuration file: (.+)$", re.MULTILINE)
 _CONFIGURATION_DIR = lazily(rb"^(?:System|User) configuration file directory: (.+)$", re.MULTILINE)
 
 
+UNKNOWN = ""
+"""The family of a program that is none of those known here, and told so by itself."""
+
+_NOT_RUN = 126
+
+
 class Probed(NamedTuple):
     """What a driver resolves to, before anything is hashed.
 
@@ -134,17 +140,21 @@ def probe_driver(
     environment: Mapping[str, str],
     linking: bool,
 ) -> Optional[Probed]:
-    """Identify a gcc or clang driver for one language (or for linking). None: it is neither."""
+    """Identify a gcc or clang driver for one language (or for linking).
+
+    None where it cannot be told; a `Probed` of the family UNKNOWN for what is certainly neither.
+    """
     start = [os.fsdecode(driver), *probe_words]
     if language == "assembler":
         language = "assembler-with-cpp"  # for the other, -E would run nothing
-    said = ask([*start, "-v", "-E", "-x", language, os.devnull, "-o", os.devnull], environment)
-    if said is None:
-        return None
+    done = _run([*start, "-v", "-E", "-x", language, os.devnull, "-o", os.devnull], environment)
+    if done is None or done.returncode != 0:
+        return _other(driver, done, b"gcc version", b"clang version")
+    said = done.stdout
     versions = _GCC_VERSION.findall(said) or _CLANG_VERSION.findall(said)
     compilers = _COMPILER.findall(said)
     if not versions or not compilers:
-        return None
+        return _other(driver, done, b"gcc version", b"clang version")
     family = "gcc" if versions[0].startswith(b"gcc version") else "clang"
     roots = ask([*start, "-print-search-dirs"], environment)
     if roots is None:
@@ -194,6 +204,18 @@ def probe_driver(
     )
 
 
+def _other(
+    program: bytes, done: Optional[subprocess.CompletedProcess[bytes]], *marks: bytes
+) -> Optional[Probed]:
+    """Tell a program that answered, and is none of those wanted, from one that could not answer.
+
+    None for the latter: killed, too slow, not loaded (the shell's 126 and 127), or of that kind.
+    """
+    if done is None or not 0 <= done.returncode < _NOT_RUN or any(m in done.stdout for m in marks):
+        return None
+    return Probed(UNKNOWN, b"", [("driver", program)], [], [], [], link_depfile=False)
+
+
 def _all_libraries(
     programs: Sequence[bytes], environment: Mapping[str, str]
 ) -> Optional[list[tuple[str, bytes]]]:
@@ -228,17 +250,18 @@ def _configuration(
 
 
 def probe_binutil(program: bytes, environment: Mapping[str, str]) -> Optional[Probed]:
-    """Identify `as`, `ar` or `ranlib` of GNU binutils or LLVM. None: it is neither."""
-    said = ask([os.fsdecode(program), "--version"], environment)
-    if said is None:
-        return None
+    """Identify `as`, `ar` or `ranlib` of GNU binutils or LLVM; else as `probe_driver`."""
+    done = _run([os.fsdecode(program), "--version"], environment)
+    if done is None or done.returncode != 0:
+        return _other(program, done, b"Binutils", b"LLVM")
+    said = done.stdout
     version = said.split(b"\n", 1)[0]
     if version.startswith(b"GNU "):
         family = "gnu"
     elif b"LLVM" in said:
         family = "llvm"
     else:
-        return None
+        return _other(program, done, b"Binutils", b"LLVM")
     libraries = _all_libraries([program], environment)
     if libraries is None:
         return None

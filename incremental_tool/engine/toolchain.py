@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import msgpack
@@ -24,6 +25,7 @@ from incremental_tool.base.digest import FieldHasher
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import seal, unseal
 from incremental_tool.engine.probe import (
+    UNKNOWN,
     Probed,
     find_program,
     is_script,
@@ -61,14 +63,27 @@ class _Record(NamedTuple):
     digests: list[bytes]
 
 
+ASK_AGAIN_SECONDS = 3600
+"""After which a program that was no compiler is asked again: it may be a launcher of one."""
+
+
 class Toolchains:
     """Every toolchain met in this project."""
 
-    def __init__(self, path: bytes, report: Report, digest: DigestOf, exists: Exists) -> None:
+    def __init__(
+        self,
+        path: bytes,
+        report: Report,
+        digest: DigestOf,
+        exists: Exists,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` tells seconds since 1970."""
         self._path = path
         self._report = report
         self._digest = digest
         self._exists = exists
+        self._clock = clock
         self._mutex = threading.Lock()
         self._known: dict[tuple[Any, ...], Union[Toolchain, Reason]] = {}
         self._records: Optional[dict[bytes, _Record]] = None
@@ -165,13 +180,22 @@ class Toolchains:
             digests = [self._digest(part) for _, part in probed.parts]
             if None in digests:
                 return Reason("zir.refuse.unknown-compiler", "a part of it cannot be read")
+            if probed.family == UNKNOWN:
+                probed = probed._replace(version=b"%d" % self._clock())
             record = _Record(probed, [digest for digest in digests if digest is not None])
             if lasting:
                 records[key] = record
                 self._dirty = True
+        if record.probed.family == UNKNOWN:
+            return Reason("zir.refuse.unknown-compiler", os.fsdecode(driver))
         return _toolchain(driver, record)
 
     def _still_true(self, record: _Record) -> bool:
+        if record.probed.family == UNKNOWN and not (
+            record.probed.version.isdigit()
+            and 0 <= self._clock() - int(record.probed.version) < ASK_AGAIN_SECONDS
+        ):
+            return False
         parts = zip(record.probed.parts, record.digests)
         return all(self._digest(path) == digest for (_, path), digest in parts) and not any(
             self._exists(path) for path in record.probed.absent

@@ -11,6 +11,7 @@ import pytest
 
 from incremental_tool.engine import probe
 from incremental_tool.engine.probe import (
+    UNKNOWN,
     Probed,
     ask,
     find_program,
@@ -317,11 +318,25 @@ def test_an_option_that_a_driver_refuses_leaves_it_unknown(driver: str) -> None:
 
 @pytest.mark.parametrize("program", ["true", "false", "ls", "echo", "sleep"])
 def test_other_programs_are_no_drivers(program: str) -> None:
-    """What answers in another way, or not at all, is neither gcc nor clang."""
+    """What answers in another way is certainly neither gcc nor clang."""
     found = find_program(program, PATH)
     assert found is not None
+    known = probe_driver(found, [], "c", ENVIRONMENT, linking=False)
 
+    assert known is not None
+    assert (known.family, known.parts) == (UNKNOWN, [("driver", found)])
+
+
+@pytest.mark.parametrize("ending", ["exit 127", "kill -9 $$", "echo gcc version 99; exit 1"])
+def test_a_driver_that_could_not_answer_may_be_one(tmp_path: Path, ending: str) -> None:
+    """A driver that did not get as far as answering is not taken for something else."""
+    program = tmp_path / "cc"
+    program.write_text(f"#!/bin/sh\n{ending}\n")
+    program.chmod(0o755)
+
+    found = os.fsencode(program)
     assert probe_driver(found, [], "c", ENVIRONMENT, linking=False) is None
+    assert probe_driver(b"/missing/cc", [], "c", ENVIRONMENT, linking=False) is None
 
 
 # --- drivers that are not here ------------------------------------------------------------
@@ -397,8 +412,9 @@ def test_the_answers_are_those_of_a_known_driver(answers: Answers) -> None:
 def test_a_missing_answer_leaves_a_driver_unknown(answers: Answers, key: str, said: str) -> None:
     """Whatever fails or says something else: nothing is identified."""
     answers.said[key] = said
+    known = answers.probe()
 
-    assert answers.probe() is None
+    assert known is None or (known.family == UNKNOWN and "gcc version" not in said)
 
 
 @pytest.mark.parametrize("name", ["cc1", "as", "gcc"])
@@ -458,5 +474,7 @@ def test_other_programs_are_no_binutils(program: str) -> None:
     """GNU's other programs say so in another way."""
     found = find_program(program, PATH)
     assert found is not None
+    known = probe_binutil(found, ENVIRONMENT)
 
-    assert probe_binutil(found, ENVIRONMENT) is None
+    assert known is not None
+    assert known.family == UNKNOWN

@@ -12,8 +12,8 @@ import pytest
 from made_up_compiler import Machine, content_digest
 
 from incremental_tool.engine import probe, toolchain
-from incremental_tool.engine.probe import Probed
-from incremental_tool.engine.toolchain import Toolchain, Toolchains
+from incremental_tool.engine.probe import UNKNOWN, Probed
+from incremental_tool.engine.toolchain import ASK_AGAIN_SECONDS, Toolchain, Toolchains
 from incremental_tool.model.reason import Reason
 
 if TYPE_CHECKING:
@@ -397,3 +397,39 @@ def test_archivers_are_known(real: Callable[[], Toolchains], processes: list[Any
     assert real().binutil("ar", environment) == first
     assert processes == []
     refusal(chains.binutil("ls", environment))
+
+
+def test_a_program_that_is_no_compiler_is_not_asked_in_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again when its content changes, and after an hour: it may launch one by then."""
+    program = tmp_path / "cc"
+    program.write_bytes(b"\x7fELF one")
+    program.chmod(0o755)
+    asked: list[bytes] = []
+    now = [1e9]
+
+    def probe_other(path: bytes, *_: Any) -> Probed:
+        asked.append(path)
+        return Probed(UNKNOWN, b"", [("driver", path)], [], [], [], link_depfile=False)
+
+    def ask() -> Union[Toolchain, Reason]:
+        state = os.fsencode(tmp_path / "toolchains.bin")
+        chains = Toolchains(state, lambda _: None, content_digest, os.path.lexists, lambda: now[0])
+        answer = chains.compiler(str(program), [], "c", {"PATH": ""})
+        chains.save()
+        return answer
+
+    monkeypatch.setattr(toolchain, "probe_driver", probe_other)
+    for change in (lambda: None, lambda: program.write_bytes(b"\x7fELF two"), None, None):
+        if change is None:
+            now[0] += ASK_AGAIN_SECONDS
+        else:
+            change()
+        asked.clear()
+        first, second = ask(), ask()
+        assert asked == [os.fsencode(program)]
+        assert first == second == Reason("zir.refuse.unknown-compiler", str(program))
+    now[0] -= 10  # a clock that was set back
+    ask()
+    assert len(asked) == 2
