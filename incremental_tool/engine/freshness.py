@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 import sys
 from _operator import attrgetter, ne  # `operator` is a file around this
-from itertools import compress, count, islice
+from itertools import compress, count
 
 from incremental_tool.model.environment_value import VOLATILE, digest_of_value
 from incremental_tool.model.folder_view import digest_of_view
@@ -70,10 +70,6 @@ ALWAYS_READ = (
 
 _identity = attrgetter(*COLUMNS)
 """As `identity`, without a step of Python; device and inode as signed as Python gives them."""
-
-
-MOST_CHANGED = 500
-"""Files beyond which nobody asks which they are: a full run is as good then."""
 
 
 class Fresh:
@@ -164,15 +160,11 @@ def check(
     if stale is not None:
         return stale
     scripts = {os.fsencode(script) for script in answer.scripts}
-    changed = changed_files(snapshot.files, look, scripts)
-    if changed:
-        first, last = changed[0][1], snapshot.files.paths[changed[-1][0]]
-        if (
-            len(changed) <= MOST_CHANGED
-            and last not in scripts
-            and _other_places(snapshot, look) is None
-        ):
-            first.changed = [at for at, _ in changed]
+    changed, first = changed_files(snapshot.files, look, scripts)
+    if first is not None:
+        last = snapshot.files.paths[changed[-1]]
+        if last not in scripts and _other_places(snapshot, look) is None:
+            first.changed = changed
         return first
     return (
         _other_places(snapshot, look)
@@ -219,45 +211,48 @@ def _other_places(snapshot: Snapshot, look: Look) -> Stale | None:
     return _changed_presence(snapshot, look) or _changed_folder(snapshot, look)
 
 
-def changed_files(files: Marks, look: Look, last: Collection[bytes]) -> list[tuple[int, Stale]]:
-    """Return the files that are not as they were.
+def changed_files(
+    files: Marks, look: Look, last: Collection[bytes]
+) -> tuple[list[int], Stale | None]:
+    """Return the files that are not as they were, and what is to be said of the first.
 
-    Ends with the first of those named `last`, and with one more than MOST_CHANGED.
+    Ends with the first of those named `last`.
     """
     # All in C, one file at a time: nothing is done in Python for a file that is as it was, and no
     # list of 20,000 stat results is ever held.
-    found: list[tuple[int, Stale]] = []
-    start = 0
-    while len(found) <= MOST_CHANGED:
-        position = count(start)
-        paths, rows = islice(files.paths, start, None), islice(files.rows(), start, None)
-        differs = map(ne, map(_identity, map(look.stat, paths)), rows)
-        reason = ""
+    found: list[int] = []
+    told: Stale | None = None
+    statuses, rows = map(look.stat, files.paths), files.rows()
+    at = -1
+    while True:
+        position = count(at + 1)
+        differs = compress(position, map(ne, map(_identity, statuses), rows))
         try:
-            at = next(compress(position, differs), None)
+            for at in differs:
+                stale = _compare(files, at, look)
+                if stale is not None:
+                    told = told or stale
+                    found.append(at)
+                    if files.paths[at] in last:
+                        return found, told
         except FileNotFoundError:
             reason = "fresh.stale.file-gone"
         except (OSError, ValueError):
             reason = "fresh.stale.file-changed"
-        if reason:
-            at = next(position) - 1
-            found.append((at, Stale(reason, _text(files.paths[at]))))
-        elif at is None:
-            break
         else:
-            stale = _compare(files, at, look)
-            if stale is not None:
-                found.append((at, stale))
-        if found and files.paths[at] in last:
-            break
-        start = at + 1
-    return found
+            return found, told
+        next(rows)  # the stat failed before its row was taken
+        at = next(position) - 1
+        told = told or Stale(reason, _text(files.paths[at]))
+        found.append(at)
+        if files.paths[at] in last:
+            return found, told
 
 
 def _compare(files: Marks, at: int, look: Look) -> Stale | None:
     """Look once more at a file that differed: numbers may differ by their sign alone."""
     path = files.paths[at]
-    was = next(islice(files.rows(), at, None))
+    was = files.row(at)
     try:
         now = identity(look.stat(path))
     except (OSError, ValueError):

@@ -71,6 +71,12 @@ class Marks:
         """Return the identities, one for each path, in their order."""
         return zip(*self.columns) if self.packed is None else ROW.iter_unpack(self.packed)
 
+    def row(self, at: int) -> tuple[int, ...]:
+        """Return the identity of one path."""
+        if self.packed is None:
+            return tuple(column[at] for column in self.columns)
+        return ROW.unpack_from(self.packed, at * ROW.size)
+
 
 def identity(status: os.stat_result) -> tuple[int, ...]:
     """Return what identifies a file's state, in the order of COLUMNS."""
