@@ -59,6 +59,18 @@ class _Done(NamedTuple):
     milliseconds: int
 
 
+class Missed(NamedTuple):
+    """A command for which no result is known: how to run it, and why it must be.
+
+    Without a plan it is run as SCons would run it, and counted as `end`.
+    """
+
+    end: str
+    plan: Optional[Plan] = None
+    action: bytes = NO_DIGEST
+    reason: Reason = Reason("zir.miss.new")
+
+
 class CommandCache:
     """Runs commands for one project; safe to use from several threads."""
 
@@ -71,11 +83,15 @@ class CommandCache:
 
         `plain` runs the command as SCons itself would.
         """
+        missed = self.begin(request)
+        return 0 if missed is None else self.finish(request, missed, plain)
+
+    def begin(self, request: Request) -> Optional[Missed]:
+        """Restore the request's targets, if a result is known; else tell what `finish` needs."""
         # Nothing in a `try` here runs the command: it must never run twice.
         statistics = self._cache.statistics
         statistics.add("commands")
         started = time.perf_counter()
-        missed: Optional[tuple[Plan, bytes, Reason]] = None
         end = "not_stored"  # what it is counted as, unless it comes to something else
         try:
             plan = self._planner.plan(request)
@@ -90,15 +106,20 @@ class CommandCache:
                     self._restore(request, plan, action, found)
                     statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
                     statistics.add("hits")
-                    return 0
-                missed = plan, action, self._explain(request, action, plan, found)
+                    return None
+                missed = Missed(end, plan, action, self._explain(request, action, plan, found))
                 statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
+                return missed
         except Exception as error:
             self._cache.failed("command", error)
-        if missed is None:
-            statistics.add(end)
+        return Missed(end)
+
+    def finish(self, request: Request, missed: Missed, plain: Callable[[], int]) -> int:
+        """Run a command for which `begin` knew no result; return its exit status."""
+        if missed.plan is None:
+            self._cache.statistics.add(missed.end)
             return self._plainly(request, plain)
-        return self._run_and_store(request, *missed, plain)
+        return self._run_and_store(request, missed.plan, missed.action, missed.reason, plain)
 
     def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
         """Run the command as SCons would, without the cache."""

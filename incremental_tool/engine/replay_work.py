@@ -13,7 +13,7 @@ import os
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
@@ -32,13 +32,22 @@ from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store.sconsign import Signature
 
 if TYPE_CHECKING:
-    from incremental_tool.engine.command_cache import CommandCache
+    from incremental_tool.engine.command_cache import CommandCache, Missed
     from incremental_tool.engine.cone import Job
     from incremental_tool.engine.replay import Replay
     from incremental_tool.engine.schedule import Outcome
+    from incremental_tool.model.recipe import Action
 
 _KEEPING = frozenset({b"compile", b"link"})
 """Kinds that write their target anew: the old one may stay in place until the new is known."""
+
+
+class _Begun(NamedTuple):
+    """A job at the first of its commands for which no result is known: that step's number."""
+
+    number: int
+    request: Request
+    missed: Missed
 
 
 class Replaying:
@@ -53,6 +62,8 @@ class Replaying:
         self._hidden = HIDDEN_SILENT if self._silent else 0
         self._hidden |= HIDDEN_NO_PROGRESS if neutral.get("no_progress") else 0
         self._directory = os.fsencode(replay.answer.top)
+        self._terminal = sys.stderr.isatty()
+        self._begun: dict[int, _Begun] = {}
         self._said = 0
         self.signatures: dict[int, Signature] = {
             at: one.signature for at, one in replay.inputs.items()
@@ -111,8 +122,8 @@ class Replaying:
                 return True
         return False
 
-    def perform(self, job: Job) -> int:
-        """See `Work.perform`."""
+    def begin(self, job: Job) -> Optional[int]:
+        """See `Work.begin`: as far as results are known."""
         action = job.action
         outputs = [self._paths[at] for at in action.outputs]
         removable = [] if b"precious" in action.flags else outputs
@@ -120,31 +131,56 @@ class Replaying:
         if runs != 1 or action.kind not in _KEEPING:
             clear(removable)
             removable = []
-        for step in action.steps:
-            if step[:1] == SHOW and not self._silent:
-                self._print(step[1:] + b"\n")
-            elif step[:1] == RUN:
-                status = self._run(job, step[1:], outputs, removable)
-                if status:
-                    return status
-            elif step == INSTALL:
-                for at, output in zip(action.sources, outputs):
-                    _install(self._paths[at], output)
+        for number, step in enumerate(action.steps):
+            if step[:1] == RUN:
+                request = self._request(job, step[1:], outputs, removable)
+                missed = self._commands.begin(request)
+                if missed is not None:
+                    self._begun[job.number] = _Begun(number, request, missed)
+                    return None
+            else:
+                self._show_or_install(action, step)
         return 0
 
-    def _run(self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]) -> int:
-        setting = self._replay.recipe.settings[job.action.setting]
-        environment = self._replay.environments[job.action.setting]
-        text = line.decode("utf-8", "surrogateescape")
-        shell, mode = os.fsdecode(setting.shell), os.fsdecode(setting.mode)
+    def perform(self, job: Job) -> int:
+        """See `Work.perform`: the command for which no result is known, and those behind it."""
+        begun = self._begun.pop(job.number)
+        request = begun.request
+        status = self._finish(job, request, begun.missed)
+        for step in job.action.steps[begun.number + 1 :]:
+            if status:
+                break
+            if step[:1] == RUN:
+                request = self._request(job, step[1:], request.targets, [])
+                missed = self._commands.begin(request)
+                status = 0 if missed is None else self._finish(job, request, missed)
+            else:
+                self._show_or_install(job.action, step)
+        return status
 
+    def _show_or_install(self, action: Action, step: bytes) -> None:
+        if step[:1] == SHOW and not self._silent:
+            self._print(step[1:] + b"\n")
+        elif step == INSTALL:
+            for at, output in zip(action.sources, action.outputs):
+                _install(self._paths[at], self._paths[output])
+
+    def _finish(self, job: Job, request: Request, missed: Missed) -> int:
         def plain() -> int:
-            return subprocess.Popen([shell, "-c", text], env=environment).wait()
+            environment = self._replay.environments[job.action.setting]
+            return subprocess.Popen([request.shell, "-c", request.text], env=environment).wait()
 
-        request = Request(
-            text=text,
-            shell=shell,
-            environment=environment,
+        return self._commands.finish(request, missed, plain)
+
+    def _request(
+        self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]
+    ) -> Request:
+        setting = self._replay.recipe.settings[job.action.setting]
+        mode = os.fsdecode(setting.mode)
+        return Request(
+            text=line.decode("utf-8", "surrogateescape"),
+            shell=os.fsdecode(setting.shell),
+            environment=self._replay.environments[job.action.setting],
             targets=outputs,
             side_effects=[],
             removable=removable,
@@ -153,9 +189,8 @@ class Replaying:
             mode="auto" if mode == "declared" else mode,
             declared=lambda: Reason("zir.refuse.no-context"),
             refusal=None,
-            terminal=sys.stderr.isatty(),
+            terminal=self._terminal,
         )
-        return self._commands.run(request, plain)
 
     def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
         """See `Work.finish`."""

@@ -1,7 +1,9 @@
 """Runs jobs in the order of what they depend on, several at once, as SCons does.
 
-A single job that is ready, with none at work beside it, runs in the calling
-thread: most edits set off a chain, which needs no threads at all. After a
+What needs no other process (a result that is in the cache) is done in the calling thread:
+Python runs one thread at a time, and having several wait for one another costs four times the
+work. A single job that is ready, with none at work beside it, runs there, too: most
+edits set off a chain, which needs no threads at all. After a
 failure nothing new is begun, unless the run is to keep going; what depends on a
 failed job is never begun. A signal ends the run likewise: what is at work is
 waited for, for it was told, too.
@@ -16,12 +18,12 @@ import signal
 import threading
 from heapq import heappop, heappush
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, Optional, Protocol, Union, overload
 
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN, RUNNING, SKIPPED, WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from incremental_tool.engine.cone import Job
@@ -44,8 +46,11 @@ class Work(Protocol):
     def is_needed(self, job: Job) -> bool:
         """Tell whether a job, all of whose dependencies are done, has anything to do."""
 
+    def begin(self, job: Job) -> Optional[int]:
+        """Do what needs no other process; return an exit status, or None if there is more to do."""
+
     def perform(self, job: Job) -> int:
-        """Do it, in any thread; return an exit status."""
+        """Do the rest, in any thread; return an exit status."""
 
     def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
         """Take note of the outcome."""
@@ -92,17 +97,18 @@ def run_jobs(
         going_on = (well or keep_going) and not interruption.happened and work.escalation is None
         if going_on:
             work.passed(queue.first_unfinished())
-        ready = going_on and bool(queue.ready)
-        if ready and running < at_once and (running or (len(queue.ready) > 1 and at_once > 1)):
-            _start(queue.take(), work, results)
-            running += 1
-            continue
-        if running:
+        ready = going_on and bool(queue.ready) and running < at_once
+        if running and not (ready and results.empty()):
             job, outcome = results.get()
             running -= 1
         elif ready:
             job = queue.take()
-            outcome = _performed(job, work)
+            begun = _outcome_of(work.begin, job)
+            if begun is None and at_once > 1 and (running or queue.ready):
+                _start(job, work, results)
+                running += 1
+                continue
+            outcome = _outcome_of(work.perform, job) if begun is None else begun
         else:
             break
         job.state = RAN if outcome == 0 else FAILED
@@ -172,15 +178,23 @@ class _Queue:
         return False
 
 
-def _performed(job: Job, work: Work) -> Outcome:
+@overload
+def _outcome_of(does: Callable[[Job], int], job: Job) -> Outcome: ...
+
+
+@overload
+def _outcome_of(does: Callable[[Job], Optional[int]], job: Job) -> Optional[Outcome]: ...
+
+
+def _outcome_of(does: Callable[[Job], Optional[int]], job: Job) -> Optional[Outcome]:
     try:
-        return work.perform(job)
+        return does(job)
     except Exception as error:  # told as SCons tells what goes wrong in a target
         return error
 
 
 def _start(job: Job, work: Work, results: SimpleQueue[tuple[Job, Outcome]]) -> None:
     def perform() -> None:
-        results.put((job, _performed(job, work)))
+        results.put((job, _outcome_of(work.perform, job)))
 
     threading.Thread(target=perform, daemon=True).start()

@@ -303,6 +303,12 @@ def observe(observed: Observations, replacements: Replacements) -> None:
         frame = frame.f_back
 
 
+def resume(observed: Observations) -> None:
+    """Pass events to these observations again."""
+    global _current  # noqa: PLW0603 - as above
+    _current = observed
+
+
 def stop() -> None:
     """Pass events to nobody."""
     global _current  # noqa: PLW0603 - as above

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import SCons
@@ -44,6 +45,13 @@ def _ask(door: int, python_path: Sequence[str]) -> None:
     if os.name != "posix" or fast_path.ASKED or fast_path_off(os.environ):
         return
     scons_folder = os.path.dirname(SCons.__file__)
-    status = fast_path.answer(sys.argv[1:], _script.launch_dir, python_path, scons_folder, door)
+    with _unobserved():
+        status = fast_path.answer(sys.argv[1:], _script.launch_dir, python_path, scons_folder, door)
     if status is not None:
         sys.exit(status)
+
+
+def _unobserved() -> AbstractContextManager[None]:
+    """Keep what is done here from a recorder that has begun; without one none is imported."""
+    recorder = sys.modules.get("incremental_tool.scons.recorder")
+    return nullcontext() if recorder is None else recorder.unobserved()

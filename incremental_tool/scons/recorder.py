@@ -19,6 +19,7 @@ import atexit
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import SCons
@@ -60,7 +61,7 @@ from incremental_tool.store import last_answer
 from incremental_tool.store import snapshot as store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from incremental_tool.model.answer import Answer
 
@@ -180,6 +181,20 @@ class Recorder:
         """Do not keep this run."""
         if self._given_up is None:
             self._given_up = (reason, detail)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Observe nothing meanwhile, in any thread."""
+        observed = self._observed
+        active, observed.active = observed.active, False
+        audit_observer.stop()
+        try:
+            with BUSY:
+                yield
+        finally:
+            observed.active = active
+            if active:
+                audit_observer.resume(observed)
 
     def stop(self) -> None:
         """Observe nothing more."""
@@ -377,6 +392,16 @@ def _start(judge: Callable[[], late_start.Before]) -> None:
             _recorder.stop()
             _recorder = None
         _tell("fresh.skip.unsupported", f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Do something of our own: the recording, if there is one, sees nothing of it."""
+    if _recorder is None:
+        yield
+    else:
+        with _recorder.paused():
+            yield
 
 
 def end(folders: Optional[tuple[bytes, bytes]]) -> None:

@@ -25,6 +25,8 @@ class Noted:
         self.idle: set[int] = set()
         self.failing: dict[int, Outcome] = {}
         self.asked: list[int] = []
+        self.known: set[int] = set()
+        self.restored: list[tuple[int, threading.Thread]] = []
         self.begun: list[int] = []
         self.ended: list[tuple[int, Outcome, bool]] = []
         self.behind: list[int] = []
@@ -34,6 +36,13 @@ class Noted:
         """See `Work`."""
         self.asked.append(job.number)
         return job.number not in self.idle
+
+    def begin(self, job: Job) -> Optional[int]:
+        """See `Work`."""
+        if job.number in self.known:
+            self.restored.append((job.number, threading.current_thread()))
+            return 0
+        return None
 
     def perform(self, job: Job) -> int:
         """See `Work`."""
@@ -184,3 +193,25 @@ def test_a_long_chain_behind_a_failure_is_blocked() -> None:
 
     assert not run_jobs(jobs, work, 1, Interruption(), keep_going=True)
     assert [job.state for job in jobs] == [FAILED, *[BLOCKED] * 3000, RAN]
+
+
+def test_known_results_need_no_thread() -> None:
+    """What needs no other process is done in the calling thread, whatever runs beside it."""
+    jobs, work = jobs_of([], *([] for _ in range(50)), [3, 4]), Noted()
+    work.known = set(range(1, 52))
+    restored_before = threading.Event()
+    work.when_begun = lambda _: None if restored_before.wait(10) else pytest.fail("blocked")
+    known = work.known
+    take_note = work.finish
+
+    def finish(job: Job, outcome: Outcome, *, interrupted: bool) -> None:
+        take_note(job, outcome, interrupted=interrupted)
+        if len(work.restored) == len(known):
+            restored_before.set()
+
+    work.finish = finish  # type: ignore[method-assign] # to see what was done meanwhile
+
+    assert run_jobs(jobs, work, 2, Interruption(), keep_going=False)
+    assert work.begun == [0]
+    assert {thread for _, thread in work.restored} == {threading.current_thread()}
+    assert len(work.ended) == len(jobs)
