@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from itertools import count
-from typing import Optional
+from typing import Optional, Union
 
 try:
     import fcntl
@@ -29,7 +30,11 @@ def temporary_name(folder: bytes) -> bytes:
     return os.path.join(folder, name)
 
 
-def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) -> None:
+Content = Union[bytes, Sequence[Union[bytes, memoryview]]]
+"""What is written: bytes, or pieces of them in their order."""
+
+
+def write_new(path: bytes, content: Content, permissions: Optional[int] = None) -> None:
     """Create `path` (which must not exist) with `content`. Raises OSError; leaves nothing then.
 
     The mode is what any new file gets, or exactly `permissions`.
@@ -40,9 +45,10 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
         try:
             if permissions is not None:
                 os.chmod(fd, permissions)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(fd, view) :]
+            for piece in (content,) if isinstance(content, bytes) else content:
+                view = memoryview(piece).cast("B")
+                while view:
+                    view = view[os.write(fd, view) :]
         finally:
             os.close(fd)  # quotas and network disks may say only here that there was no room
     except BaseException:
@@ -52,7 +58,7 @@ def write_new(path: bytes, content: bytes, permissions: Optional[int] = None) ->
 
 def replace_file(
     path: bytes,
-    content: bytes,
+    content: Content,
     permissions: Optional[int] = None,
     scratch: Optional[bytes] = None,
 ) -> None:

@@ -51,23 +51,18 @@ def renew(
     disk.wait_until_after(newest)
     if disk.now_ns() <= newest:
         raise ValueError("a time stamp lies in the future")
-    rows = _patched(files)
+    rows = bytearray(files.packed)
     for path, at in places.items():
         now = identity(disk.stat(path))
         if at in statuses and now != identity(statuses[at]):
             raise ValueError("a file is not as the replay left it")
         ROW.pack_into(rows, at * ROW.size, *now)
-    folder_rows = _patched(snapshot.folders)
+    folder_rows = bytearray(snapshot.folders.packed)
     for at in folders:
         ROW.pack_into(folder_rows, at * ROW.size, *_same_view(snapshot, at, disk))
-    snapshot.files = Marks(files.paths, packed=memoryview(bytes(rows)))
-    snapshot.folders = Marks(snapshot.folders.paths, packed=memoryview(bytes(folder_rows)))
+    snapshot.files = Marks(files.paths, rows)
+    snapshot.folders = Marks(snapshot.folders.paths, folder_rows)
     store.renew(answer.folder, answer.key, snapshot)
-
-
-def _patched(marks: Marks) -> bytearray:
-    return bytearray(b"".join(ROW.pack(*row) for row in marks.rows()) if marks.packed is None
-                     else marks.packed)  # fmt: skip
 
 
 def _folders(snapshot: Snapshot) -> list[int]:

@@ -19,6 +19,9 @@ SHOW, RUN, FUNCTION = b"s", b"r", b"f"
 INSTALL = FUNCTION + b"SCons.install"
 """The step of SCons's Install builders with SCons's own copying: each source to its target."""
 
+AFTER = b"after:"
+"""How the flag begins that names a file to be made before."""
+
 OTHER_ROLE = b"\0" * 8
 """In place of a file's directives: it is more than an input of actions, or made by one."""
 NEVER_SCANNED = b"\1" + b"\0" * 7
@@ -33,8 +36,9 @@ class Action:
     `kind` is b"compile", b"archive", b"link", b"command" or b"function". `steps` are what it did,
     in order, each behind its letter: SHOW and a text that SCons prints, RUN and a command line as
     the shell gets it, FUNCTION and a function's name. Empty where it is not known (`unknown`).
-    `flags` are words: always, precious, side-effect, no-clean, several, other-inputs, unknown, and
-    those of `REFUSED`. `setting` is the index of the `Setting` that its commands run in.
+    `flags` are words: always, precious, side-effect, no-clean, several, other-inputs, unknown,
+    those of `REFUSED`, and AFTER with a file's index for each file that must be made before, but
+    whose content does not count. `setting` is the index of the `Setting` that its commands run in.
     `sources` are the declared sources, `implicit` all other dependencies.
     """
 
@@ -57,6 +61,11 @@ class Action:
         self.sources = sources
         self.implicit = implicit
         self.setting = setting
+
+    @property
+    def after(self) -> list[int]:
+        """Return the files that must be made before, although they do not count."""
+        return [int(flag[len(AFTER) :]) for flag in self.flags if flag.startswith(AFTER)]
 
     @property
     def command(self) -> bytes:

@@ -22,34 +22,56 @@ compared with what is there. Knows nothing of files.
 
 from __future__ import annotations
 
+from array import array
+from zlib import compressobj, error
+
 from incremental_tool.model.recipe import Action, Recipe, Setting, Top
+from incremental_tool.store.recipe_actions import (
+    EarlierActions,
+    PackedActions,
+    PathTable,
+    end_of_actions,
+    read_actions,
+    texts_in,
+)
 from incremental_tool.store.snapshot import integers, list_of, strings_of
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from incremental_tool.store.snapshot import Pieces
 
 _TEXT_LIMIT = 1 << 28
 """Bytes of the texts at most: 10,000 commands of 10 kB, and more than twice that."""
 
 
-def pack_recipe(recipe: Recipe) -> bytes:
-    """Return a recipe as bytes. Raises ValueError for one larger than any reader takes."""
-    from zlib import compress
+def packed(actions: Iterable[Action]) -> PackedActions:
+    """Return actions as they stand in the file."""
+    found = PackedActions()
+    for action in actions:
+        files = (action.outputs, action.sources, action.implicit)
+        steps, flags = b"\0".join(action.steps), b" ".join(action.flags)
+        found.add(action.kind, steps, flags, files, action.setting)
+    return found
 
-    numbers: list[int] = [recipe.jobs, len(recipe.actions)]
-    for action in recipe.actions:
-        numbers.append(action.setting)
-        for files in (action.outputs, action.sources, action.implicit):
-            numbers.append(len(files))
-            numbers += files
-    numbers.append(len(recipe.tops))
+
+def pack_recipe(recipe: Recipe, actions: PackedActions | None = None) -> Pieces:
+    """Return a recipe as bytes, in pieces. Raises ValueError for one larger than any reader takes.
+
+    `actions` are in place of its own, if they are packed already.
+    """
+    if actions is None:
+        actions = packed(recipe.actions)
+    first = array("I", [recipe.jobs, len(actions)])
+    numbers = array("I", [len(recipe.tops)])
     for top in recipe.tops:
-        numbers += (top.position, top.hidden_by, len(top.files), *top.files)
+        numbers.extend((top.position, top.hidden_by, len(top.files), *top.files))
     numbers.append(len(recipe.places))
-    numbers += [file for file, _, _ in recipe.places]
+    numbers.extend(file for file, _, _ in recipe.places)
     numbers.append(2 * len(recipe.duplicates))
-    numbers += [file for pair in recipe.duplicates for file in pair]
+    numbers.extend(file for pair in recipe.duplicates for file in pair)
     texts = [text.encode() for text in recipe.refusal]
     texts.append(list_of([text.encode() for pair in recipe.variables for text in pair]))
     texts += (recipe.algorithm, recipe.database, b"%d" % len(recipe.settings))
@@ -61,21 +83,21 @@ def pack_recipe(recipe: Recipe) -> bytes:
         texts += (top.text, b"\0".join(top.folders))
     for _, folder, name in recipe.places:
         texts += (folder, name)
-    for action in recipe.actions:
-        texts += (action.kind, b"\0".join(action.steps), b" ".join(action.flags))
-    packed, listed = integers("I", numbers), list_of(texts)
-    if len(listed) >= _TEXT_LIMIT:
+    lengths = array("I", [len(texts) + len(actions.lengths), *map(len, texts)])
+    size = sum(lengths) + sum(actions.lengths) + 4 * (len(lengths) + len(actions.lengths))
+    if size >= _TEXT_LIMIT:
         raise ValueError("the snapshot's texts are larger than they may be")
-    directives = recipe.directives
-    return b"".join(
-        [
-            integers("Q", [len(packed)]),
-            packed,
-            integers("Q", [len(directives)]),
-            directives,
-            compress(listed, 1),
-        ]
-    )
+    counted = [memoryview(part).cast("B") for part in (first, actions.numbers, numbers)]
+    deflate = compressobj(1)
+    listed: list[Any] = [lengths, actions.lengths, *texts, *actions.texts()]
+    return [
+        integers("Q", [sum(map(len, counted))]),
+        *counted,
+        integers("Q", [len(recipe.directives)]),
+        recipe.directives,
+        *filter(None, map(deflate.compress, listed)),
+        deflate.flush(),
+    ]
 
 
 def _inflate(content: bytes) -> bytes:
@@ -154,33 +176,36 @@ def unpack_recipe(section: bytes) -> Recipe:
         raise ValueError("texts") from None
 
 
-def _unpacked(section: bytes) -> Recipe:
+def unpack_earlier(section: bytes, paths: PathTable) -> tuple[Recipe, EarlierActions]:
+    """Return a recipe, and its actions to be asked for one by one. Raises as `unpack_recipe`."""
     recipe = Recipe()
-    packed, at = _sized(section, 0)
+    numbers, at = _numbers_in(section, recipe)
+    recipe.jobs, count = numbers[0], numbers[1]
+    end = end_of_actions(numbers, 2, count)
+    texts = texts_in(section[at:], _TEXT_LIMIT)
+    try:
+        _unpack_all_but_actions(recipe, _Numbers(numbers[end:].tolist()), texts)
+    except (StopIteration, error) as what:
+        raise ValueError(what) from None
+    return recipe, EarlierActions(read_actions(numbers[2:end], count, texts), paths)
+
+
+def _numbers_in(section: bytes, recipe: Recipe) -> tuple[memoryview, int]:
+    """Return the numbers, and where the texts begin; takes the directives in on the way."""
+    numbers, at = _sized(section, 0)
     directives, at = _sized(section, at)
     recipe.directives = bytes(directives)
-    numbers = _Numbers(packed.cast("I").tolist())
-    listed = strings_of(_inflate(section[at:]))
-    texts = iter(listed)
-    one, some = numbers.one, numbers.some
-    recipe.jobs = one()
-    files = numbers.actions(one())
-    tops = [(one(), one(), some(one())) for _ in range(one())]
-    places = some(one())
-    pairs = some(one())
-    recipe.duplicates = list(zip(pairs[::2], pairs[1::2]))
-    numbers.end()
-    recipe.refusal = (next(texts).decode(), next(texts).decode())
-    chosen = [text.decode() for text in strings_of(next(texts))]
-    recipe.variables = list(zip(chosen[::2], chosen[1::2]))
-    recipe.algorithm, recipe.database = next(texts), next(texts)
-    recipe.settings = [_setting(texts) for _ in range(int(next(texts)))]
-    recipe.folders = _joined(next(texts))
-    recipe.tops = [
-        Top(position, hidden_by, next(texts), of, _joined(next(texts)))
-        for position, hidden_by, of in tops
-    ]
-    recipe.places = [(file, next(texts), next(texts)) for file in places]
+    return numbers.cast("I"), at
+
+
+def _unpacked(section: bytes) -> Recipe:
+    recipe = Recipe()
+    packed, at = _numbers_in(section, recipe)
+    numbers = _Numbers(packed.tolist())
+    texts = iter(strings_of(_inflate(section[at:])))
+    recipe.jobs = numbers.one()
+    files = numbers.actions(numbers.one())
+    _unpack_all_but_actions(recipe, numbers, texts)
     recipe.actions = [
         Action(
             kind,
@@ -198,6 +223,26 @@ def _unpacked(section: bytes) -> Recipe:
     if len(recipe.actions) != len(files) or next(texts, None) is not None:
         raise ValueError("texts")
     return recipe
+
+
+def _unpack_all_but_actions(recipe: Recipe, numbers: _Numbers, texts: Iterator[bytes]) -> None:
+    one, some = numbers.one, numbers.some
+    tops = [(one(), one(), some(one())) for _ in range(one())]
+    places = some(one())
+    pairs = some(one())
+    recipe.duplicates = list(zip(pairs[::2], pairs[1::2]))
+    numbers.end()
+    recipe.refusal = (next(texts).decode(), next(texts).decode())
+    chosen = [text.decode() for text in strings_of(next(texts))]
+    recipe.variables = list(zip(chosen[::2], chosen[1::2]))
+    recipe.algorithm, recipe.database = next(texts), next(texts)
+    recipe.settings = [_setting(texts) for _ in range(int(next(texts)))]
+    recipe.folders = _joined(next(texts))
+    recipe.tops = [
+        Top(position, hidden_by, next(texts), of, _joined(next(texts)))
+        for position, hidden_by, of in tops
+    ]
+    recipe.places = [(file, next(texts), next(texts)) for file in places]
 
 
 def _joined(text: bytes) -> list[bytes]:
