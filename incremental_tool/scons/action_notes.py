@@ -62,6 +62,7 @@ class ActionNotes:
         self._top = os.getcwd()
         self._thread = _Thread()
         self._chosen: Chosen = {}
+        self._shared: dict[Surroundings, Surroundings] = {}
         self.kinds: dict[Any, bytes] = {}
         self.steps: dict[Any, list[bytes]] = {}
         self.flags: dict[Any, set[bytes]] = {}
@@ -149,6 +150,7 @@ class ActionNotes:
         first = _first(CONTEXT.executor)
         self.steps.setdefault(first, []).append(RUN + _text(" ".join(args)))
         surroundings = (str(sh), mode_of(CONTEXT.env), frozenset(env.items()))
+        surroundings = self._shared.setdefault(surroundings, surroundings)
         if self.surroundings.setdefault(first, surroundings) != surroundings:
             self._flag(first, b"other-inputs")
         if self._thread.ignoring:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incremental_tool.engine.cone import find_cone, folders_below, why_not
-from incremental_tool.model.recipe import FUNCTION, REFUSED, RUN, Action, Recipe
+from incremental_tool.model.recipe import AFTER, FUNCTION, REFUSED, RUN, Action, Recipe
 
 A_C, B_C, A_O, B_O, PROGRAM, TEXT, OTHER, HEADER = range(8)
 
@@ -52,6 +52,18 @@ def test_a_job_waits_for_those_that_make_what_it_uses() -> None:
     assert compile_b.waits == []
     assert link.waits == [compile_b]
     assert link.changed == {B_O}
+
+
+def test_a_job_waits_for_what_must_only_be_made_before() -> None:
+    """It is no reason to run, but where both run it comes first."""
+    made = recipe()
+    made.actions[3].flags = [AFTER + b"%d" % PROGRAM]
+
+    assert [job.number for job in find_cone(made, [B_C], set())] == [1, 2]
+
+    *_, link, copy = find_cone(made, [B_C, TEXT], set())
+    assert copy.waits == [link]
+    assert copy.changed == {TEXT}
 
 
 @pytest.mark.parametrize("flag", sorted(REFUSED))
