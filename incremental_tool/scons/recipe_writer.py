@@ -37,6 +37,7 @@ from incremental_tool.model.recipe import (
 from incremental_tool.scons import recipe_memory
 from incremental_tool.scons.node_place import RealFiles, text_of
 from incremental_tool.scons.session import SESSION
+from incremental_tool.scons.unseen_command import Substitution
 from incremental_tool.store.recipe_actions import PackedActions
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class RecipeWriter:
         self._by_path = {path: index for index, path in enumerate(self._paths)}
         self._by_node: dict[Any, Optional[int]] = {}
         self._real = RealFiles()
+        self._substitution = Substitution(notes)
         self.actions = PackedActions()
         """The recipe's actions, as they are written."""
         self._settings: dict[Surroundings, int] = {}
@@ -150,16 +152,27 @@ class RecipeWriter:
             os.fsencode(text_of(target)) != name for target, name in zip(targets, names)
         ):
             flags.add(b"repository")
-        ignored = node.ignore_set or ()
-        sources = self._places([one for one in node.sources if one not in ignored], flags)
-        others = [*(node.depends or ()), *(node.implicit or ())]
-        implicit = self._places([one for one in others if one not in ignored], flags)
+        ignored = node.ignore_set
+        declared, others = node.sources, node.implicit or ()
+        if node.depends:
+            others = [*node.depends, *others]
+        if ignored:
+            declared = [one for one in declared if one not in ignored]
+            others = [one for one in others if one not in ignored]
+        sources, implicit = self._places(declared, flags), self._places(others, flags)
         files = outputs, sources, implicit
         for place in self._places(node.prerequisites or (), flags):
             flags.add(AFTER + b"%d" % place)
         ran = next((target for target in targets if target in notes.kinds), None)
         if ran is None:
             taken = before.find(tuple(sorted(names))) if before is not None else None
+            if taken is None and len(targets) == 1:
+                unseen = self._substitution.of(node)
+                if unseen is not None:
+                    setting = self._setting(unseen.surroundings)
+                    text = b" ".join(sorted(flags))
+                    self.actions.add(unseen.kind, unseen.steps, text, files, setting)
+                    return
             if taken is None:
                 flags.add(b"unknown")
                 self.actions.add(b"command", b"", b" ".join(sorted(flags)), files, 0)
@@ -178,6 +191,16 @@ class RecipeWriter:
         self.actions.add(notes.kinds[ran], text, b" ".join(sorted(flags)), files, setting)
 
     def _places(self, nodes: Sequence[Any], flags: set[bytes]) -> list[int]:
+        found: list[int] = []
+        known = self._by_node
+        try:
+            # For every edge of the graph, 170,000 times for 10,000 files: the usual case first.
+            found = [known[node] for node in nodes]  # type: ignore[misc] # None is looked for next
+        except KeyError:
+            pass
+        else:
+            if None not in found:
+                return found
         found = []
         for node in nodes:
             place = self._place(node)
@@ -284,10 +307,10 @@ class RecipeWriter:
 
     def _note_place(self, place: int, node: Any) -> None:
         """Note where SCons's database keeps a file that is known by another name, too."""
-        folder, name = os.path.split(self._paths[place])
-        where = (os.fsencode(node.dir.get_internal_path()), os.fsencode(node.name))
-        if where != (folder or b".", name):
-            self._recipe.places.append((place, *where))
+        folder, name = node.dir.get_internal_path(), node.name
+        known = os.fsencode(name if folder == "." else f"{folder}/{name}")
+        if known != self._paths[place]:
+            self._recipe.places.append((place, os.fsencode(folder), os.fsencode(name)))
 
     # --- nodes ----------------------------------------------------------------
 
