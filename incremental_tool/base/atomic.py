@@ -12,14 +12,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Optional
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Union
-
-    Content = Union[bytes, Sequence[Union[bytes, memoryview]]]
+from typing import Optional, Union
 
 try:
     import fcntl
@@ -35,6 +30,9 @@ def temporary_name(folder: bytes) -> bytes:
     return os.path.join(folder, name)
 
 
+Content = Union[bytes, Sequence[Union[bytes, memoryview]]]
+"""What is written: bytes, or pieces of them in their order."""
+
 _AT_ONCE = 512
 """Pieces in one call; no system takes fewer than 1,024 (POSIX asks for 16)."""
 
@@ -43,7 +41,7 @@ def _write_all(fd: int, content: Content) -> None:
     if isinstance(content, bytes):
         content = [content]
     for start in range(0, len(content), _AT_ONCE):
-        pieces = [memoryview(piece) for piece in content[start : start + _AT_ONCE]]
+        pieces = [memoryview(piece).cast("B") for piece in content[start : start + _AT_ONCE]]
         while pieces:
             written = _write_some(fd, pieces)
             while pieces and written >= len(pieces[0]):

@@ -14,6 +14,11 @@ import struct
 
 import xxhash
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Union
+
 DIGEST_SIZE = 16
 
 digest_of = xxhash.xxh3_128_digest
@@ -21,6 +26,15 @@ digest_of = xxhash.xxh3_128_digest
 
 checksum_of = xxhash.xxh3_64_intdigest
 """checksum_of(data) -> int below 2**64: guards a record against damage, not a name for it."""
+
+
+def checksum_of_pieces(pieces: Iterable[Union[bytes, memoryview]]) -> int:
+    """Return `checksum_of` the pieces' bytes, one behind the other."""
+    state = xxhash.xxh3_64()
+    for piece in pieces:
+        state.update(piece)
+    return int(state.intdigest())
+
 
 _LENGTH = struct.Struct("<Q")
 

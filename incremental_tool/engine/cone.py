@@ -67,7 +67,8 @@ def find_cone(recipe: Recipe, changed: Iterable[int], missing: set[int]) -> list
         last = number
         action = recipe.actions[number]
         touched = reached.intersection(action.sources).union(reached.intersection(action.implicit))
-        waits = {makers[file].number: makers[file] for file in touched if file in makers}
+        first = touched.union(action.after)
+        waits = {makers[file].number: makers[file] for file in first if file in makers}
         before = [waits[number] for number in sorted(waits)]
         job = Job(number, action, touched, before, forced=number in forced)
         jobs.append(job)

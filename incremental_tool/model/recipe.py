@@ -9,6 +9,8 @@ classes with slots, as in `model.snapshot`. Knows nothing of disks.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +32,9 @@ SHOW, RUN, FUNCTION = b"s", b"r", b"f"
 INSTALL = FUNCTION + b"SCons.install"
 """The step of SCons's Install builders with SCons's own copying: each source to its target."""
 
+AFTER = b"after:"
+"""How the flag begins that names a file to be made before."""
+
 OTHER_ROLE = b"\0" * 8
 """In place of a file's directives: it is more than an input of actions, or made by one."""
 NEVER_SCANNED = b"\1" + b"\0" * 7
@@ -44,8 +49,9 @@ class Action:
     `kind` is b"compile", b"archive", b"link", b"command" or b"function". `steps` are what it did,
     in order, each behind its letter: SHOW and a text that SCons prints, RUN and a command line as
     the shell gets it, FUNCTION and a function's name. Empty where it is not known (`unknown`).
-    `flags` are words: always, precious, side-effect, no-clean, several, other-inputs, unknown, and
-    those of `REFUSED`. `setting` is the index of the `Setting` that its commands run in.
+    `flags` are words: always, precious, side-effect, no-clean, several, other-inputs, unknown,
+    those of `REFUSED`, and AFTER with a file's index for each file that must be made before, but
+    whose content does not count. `setting` is the index of the `Setting` that its commands run in.
     `sources` are the declared sources, `implicit` all other dependencies.
     """
 
@@ -68,6 +74,11 @@ class Action:
         self.sources = sources
         self.implicit = implicit
         self.setting = setting
+
+    @property
+    def after(self) -> list[int]:
+        """Return the files that must be made before, although they do not count."""
+        return [int(flag[len(AFTER) :]) for flag in self.flags if flag.startswith(AFTER)]
 
     @property
     def command(self) -> bytes:
@@ -119,7 +130,7 @@ class Index:
         self.makers = makers
 
     def users_of(self, file: int) -> Sequence[int]:
-        """Return the actions that depend on a file, in their order."""
+        """Return the actions that depend on a file, in their order; one may be there twice."""
         return self.users[self.starts[file] : self.starts[file + 1]]
 
     def is_made(self, file: int) -> bool:
@@ -127,19 +138,31 @@ class Index:
         return self.makers[file] != NOBODY
 
 
-def index_of(actions: Actions, files: int) -> Index:
-    """Return the index of the actions over a number of files."""
-    users: list[list[int]] = [[] for _ in range(files)]
-    makers = [NOBODY] * files
-    for number, action in enumerate(actions):
-        for file in {*action.sources, *action.implicit}:
-            users[file].append(number)
-        for file in action.outputs:
+def index_of(ends: Sequence[int], lists: Sequence[int], files: int) -> Index:
+    """Return the index over a number of files, in two passes over the columns of actions.
+
+    `lists` holds files, those of one action behind those of another; `ends` says for each
+    action where its outputs, its sources and its implicit dependencies end.
+    """
+    from array import array
+
+    makers, count = array("I", [NOBODY]) * files, array("I", [0]) * (files + 1)
+    uses = []
+    start = 0
+    for number, (outputs, end) in enumerate(zip(ends[0::3], ends[2::3])):
+        for file in lists[start:outputs]:
             makers[file] = number
-    starts = [0]
-    for found in users:
-        starts.append(starts[-1] + len(found))
-    return Index(starts, [number for found in users for number in found], makers)
+        uses.append((outputs, end))
+        for file in lists[outputs:end]:
+            count[file + 1] += 1
+        start = end
+    starts = array("I", accumulate(count))
+    users, free = array("I", [0]) * starts[-1], array("I", starts)
+    for number, (outputs, end) in enumerate(uses):
+        for file in lists[outputs:end]:
+            users[free[file]] = number
+            free[file] += 1
+    return Index(starts, users, makers)
 
 
 class Setting:
@@ -210,6 +233,8 @@ class Recipe:
         (copy, source): files that SCons links into variant folders before it uses them.
     places
         (file, folder, name): where else SCons's database keeps a file's signature.
+    searching
+        A `model.searching.Searching` as `store.searching` packs it.
     """
 
     __slots__ = (
@@ -223,6 +248,7 @@ class Recipe:
         "jobs",
         "places",
         "refusal",
+        "searching",
         "settings",
         "tops",
         "variables",
@@ -242,3 +268,4 @@ class Recipe:
         self.folders: list[bytes] = []
         self.duplicates: list[tuple[int, int]] = []
         self.places: list[tuple[int, bytes, bytes]] = []
+        self.searching = b""

@@ -18,6 +18,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import SCons.Action
+import SCons.Executor
 import SCons.Tool.install
 
 from incremental_tool.model.recipe import FUNCTION, INSTALL, RUN, SHOW
@@ -62,10 +63,13 @@ class ActionNotes:
         self._top = os.getcwd()
         self._thread = _Thread()
         self._chosen: Chosen = {}
+        self._shared: dict[Surroundings, Surroundings] = {}
         self.kinds: dict[Any, bytes] = {}
         self.steps: dict[Any, list[bytes]] = {}
         self.flags: dict[Any, set[bytes]] = {}
         self.surroundings: dict[Any, Surroundings] = {}
+        self.extended: set[Any] = set()
+        """Targets that were given actions to run before or after their own."""
 
     def observe(self, replacements: Replacements) -> None:
         """Note what actions do, until `replacements` are restored."""
@@ -75,6 +79,9 @@ class ActionNotes:
         replace(action.CommandAction, "execute", self._make_execute)
         replace(action.CommandAction, "process", self._make_process)
         replace(action.FunctionAction, "execute", self._make_function)
+        for name in ("add_pre_action", "add_post_action"):
+            replace(SCons.Executor.Executor, name, self._make_extension)
+            replace(SCons.Executor.Null, name, self._make_extension)
 
     def note_running(self, target: Any) -> None:
         """Note the kind of a target's action, which SCons forgets once it is built."""
@@ -129,6 +136,13 @@ class ActionNotes:
 
         return process
 
+    def _make_extension(self, original: Any) -> Any:
+        def add(executor: Any, action: Any) -> Any:
+            self.extended.update(executor.get_all_targets())
+            return original(executor, action)
+
+        return add
+
     def _make_function(self, original: Any) -> Any:
         def execute(action: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
             try:
@@ -149,6 +163,7 @@ class ActionNotes:
         first = _first(CONTEXT.executor)
         self.steps.setdefault(first, []).append(RUN + _text(" ".join(args)))
         surroundings = (str(sh), mode_of(CONTEXT.env), frozenset(env.items()))
+        surroundings = self._shared.setdefault(surroundings, surroundings)
         if self.surroundings.setdefault(first, surroundings) != surroundings:
             self._flag(first, b"other-inputs")
         if self._thread.ignoring:
@@ -177,6 +192,12 @@ class ActionNotes:
             return
         step = FUNCTION + _text(f"SCons.{name}" if own else name)
         self.steps.setdefault(targets[0], []).append(step)
+
+    def is_plain_environment(self, env: Any) -> bool:
+        """Tell whether none of the flags of an environment would be set."""
+        return not env.get("PRINT_CMD_LINE_FUNC") and not (
+            env.get_CacheDir().is_enabled() or not _decides_by_content(env)
+        )
 
     def _note_environment(self, target: Any, env: Any) -> None:
         """Note what holds for every kind of action."""

@@ -32,7 +32,7 @@ import SCons.Scanner
 from incremental_tool.model.folder_view import STATE
 from incremental_tool.model.snapshot import ENTRIES, GLOB, NAMES
 from incremental_tool.scons import call_site, file_observer
-from incremental_tool.scons.observations import BUSY, Observations
+from incremental_tool.scons.observations import BUSY, Observations, mode_in, row_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -95,7 +95,7 @@ def _open(observed: Observations, arguments: Any) -> None:
         return
     if opener in _DATABASES:
         if not _is_writing(mode, flags):
-            observed.signature_files.setdefault(name, observed.look(name))
+            observed.signature_files.setdefault(name, row_of(observed.look(name)))
         return
     if name in _QUIET_DEVICES:
         return
@@ -112,8 +112,8 @@ def _open(observed: Observations, arguments: Any) -> None:
         return
     for_graph = opener in _READING_NODES and call_site.project_frame(frame) is None
     observed.note_opened(name, for_graph=for_graph)
-    status = observed.asked.get(name)
-    if status is not None and not stat_module.S_ISREG(status.st_mode):
+    row = observed.asked.get(name)
+    if row is not None and not stat_module.S_ISREG(mode_in(row)):
         observed.refuse("fresh.refuse.input", f"{name} ({call_site.describe(frame)})")
 
 

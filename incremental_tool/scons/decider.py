@@ -81,7 +81,7 @@ def _known_signature(dependency: Any, cache: Any) -> str:
         return ""
     csig: str = entry.signature.hex()
     dependency.get_ninfo().csig = csig
-    SESSION.signed.add(dependency)
+    SESSION.signed[dependency] = None
     _correct_drift(dependency, csig)
     return csig
 

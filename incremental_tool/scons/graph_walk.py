@@ -29,9 +29,12 @@ import SCons.Node.Python
 from incremental_tool.model.snapshot import HIDDEN_QUESTION, HIDDEN_SILENT, STDOUT
 from incremental_tool.scons import decider
 from incremental_tool.scons.call_site import is_scons
+from incremental_tool.scons.node_place import RealFiles, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from incremental_tool.scons.observations import Row
 
 _EXECUTED = SCons.Node.executed
 _FS = SCons.Node.FS
@@ -81,15 +84,14 @@ class Graph:
     """What the walk found."""
 
     def __init__(self) -> None:
-        self.files: set[str] = set()
-        """Absolute paths of the graph's files."""
-        self.made: set[str] = set()
-        """Those that the build makes."""
+        # Dictionaries here and below where a set would do: that takes three times as much.
+        self.files: dict[str, bool] = {}
+        """Absolute paths of the graph's files, and whether the build makes them."""
         self.side_effects: set[str] = set()
         self.duplicates: set[str] = set()
         """Those that SCons makes in variant directories, from:"""
         self.linked: set[str] = set()
-        self.built: dict[str, Any] = {}
+        self.built: dict[str, Row] = {}
         """Path -> the status that SCons took of a file after it was built in this run."""
         self.nodes: list[Any] = []
         """Everything that is made, after what it is made of."""
@@ -101,6 +103,11 @@ class Graph:
         self.texts: list[tuple[int, int, str]] = []
         """(stream, hidden_by, text): what SCons says of the targets when all is up to date."""
 
+    def forget_files(self) -> None:
+        """Drop what only a comparison with the disk needs."""
+        self.files.clear()
+        self.built.clear()
+
 
 def walk(tops: Sequence[Any], executed: Sequence[Executed]) -> Graph:
     """Walk the graph below the targets asked for."""
@@ -110,8 +117,9 @@ def walk(tops: Sequence[Any], executed: Sequence[Executed]) -> Graph:
             detail = f"{task.targets[0]} ({task.unproven})"
             graph.refusals.append(("fresh.refuse.function", detail))
     asked = set(tops)
+    real = RealFiles()
     for node in _after_children(tops):
-        _take_in(graph, node)
+        _take_in(graph, node, real)
         if node in asked:
             _say(graph, node)
     return graph
@@ -130,17 +138,17 @@ def _children(node: Any) -> Sequence[Any]:
 
 def _after_children(tops: Sequence[Any]) -> Iterator[Any]:
     """Yield each node once, after those it depends on, as SCons evaluates them."""
-    seen: set[Any] = set()
+    seen: dict[Any, None] = {}
     for top in tops:
         if top in seen:
             continue
-        seen.add(top)
+        seen[top] = None
         waiting = [(top, iter(_children(top)))]
         while waiting:
             node, children = waiting[-1]
             for child in children:
                 if child not in seen:
-                    seen.add(child)
+                    seen[child] = None
                     below = _children(child)
                     if below:
                         waiting.append((child, iter(below)))
@@ -151,36 +159,36 @@ def _after_children(tops: Sequence[Any]) -> Iterator[Any]:
                 yield node
                 for peer in getattr(node, "target_peers", None) or ():
                     if peer not in seen:
-                        seen.add(peer)
+                        seen[peer] = None
                         yield peer
 
 
-def _take_in(graph: Graph, node: Any) -> None:
+def _take_in(graph: Graph, node: Any, real: RealFiles) -> None:
     executed = node.state == _EXECUTED
     if isinstance(node, _FS.Dir):
         if executed and node.builder is not None and node.builder is not _FS.MkdirBuilder:
             _judge_executed(graph, node)
     elif isinstance(node, _FS.Base):
         path = node.get_abspath()
-        graph.files.add(path)
         built = node.has_builder()
         if built or node.side_effect:
-            graph.made.add(path)
+            graph.files[path] = True
             graph.nodes.append(node)
         else:
+            graph.files.setdefault(path, False)
             graph.inputs.append(node)
         for side_effect in node.side_effects:
             graph.side_effects.add(side_effect.get_abspath())
         if node.linked:
             graph.duplicates.add(path)
-            graph.linked.add(node.srcnode().rfile().get_abspath())
+            graph.linked.add(real.of(node.srcnode()).get_abspath())
         if executed and built:
-            graph.built[path] = node.stat()
+            graph.built[path] = status_of(node)
             if graph.built[path] is None:
                 graph.refusals.append(("fresh.refuse.not-up-to-date", f"{node} (is not there)"))
             _judge_executed(graph, node)
-        elif not node.exists():
-            graph.files.add(node.rfile().get_abspath())
+        elif (file := real.of(node)) is not node:
+            graph.files.setdefault(file.get_abspath(), False)
     elif not isinstance(node, _NAMES):
         graph.refusals.append(("fresh.refuse.outside", f"{node} ({type(node).__name__})"))
     elif executed and node.has_builder() and _has_action(node):

@@ -23,7 +23,7 @@ import SCons.Scanner
 import SCons.SConf
 import SCons.Tool
 
-from incremental_tool.model.snapshot import GLOB
+from incremental_tool.model.snapshot import GLOB, packed_identity
 from incremental_tool.scons.call_site import is_project
 from incremental_tool.scons.observations import BUSY, real_stat
 
@@ -67,7 +67,9 @@ def observe(observed: Observations, replacements: Replacements) -> None:
             except OSError:
                 nodes.setdefault(path if path[:1] == "/" else observed.absolute(path))
                 raise
-            nodes.setdefault(path if path[:1] == "/" else observed.absolute(path), status)
+            name = path if path[:1] == "/" else observed.absolute(path)
+            if name not in nodes:
+                nodes[name] = packed_identity(status)
             return status
 
         return stat
@@ -109,9 +111,9 @@ def observe(observed: Observations, replacements: Replacements) -> None:
 
         def scan(self: Any, node: Any, *arguments: Any, **more: Any) -> Any:
             if self is known:
-                observed.scanned.add(node)
+                observed.scanned[node] = None
             elif self is not libraries:
-                observed.scanned_otherwise.add(node)
+                observed.scanned_otherwise[node] = None
             return original(self, node, *arguments, **more)
 
         return scan

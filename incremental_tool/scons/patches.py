@@ -26,9 +26,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import io
 import os
-import pickle
 import stat as stat_module
 from typing import Any, Callable
 
@@ -40,6 +38,7 @@ import SCons.Scanner.Dir
 import SCons.SConsign
 
 from incremental_tool.scons import observations, recorder
+from incremental_tool.scons.database_on_disk import says_the_same
 from incremental_tool.scons.decider import decides_by_content
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn
@@ -201,30 +200,11 @@ def keep_database() -> bool:
 
 
 def _is_on_disk(database: Any) -> bool:
-    """Tell whether a database says what it says on disk.
-
-    The same entries are written as other bytes when their texts are shared between them in another
-    way, as those are that a run has only loaded.
-    """
+    """Tell whether a database says what it says on disk; no, when that cannot be told."""
     try:
-        with open(database._file_name, "rb") as file:  # noqa: SLF001 - SCons's own attribute
-            stored = pickle.load(file, encoding="bytes")  # noqa: S301 - SCons has loaded it so
-        present = database._dict  # noqa: SLF001 - as above
-        return bool(stored.keys() == present.keys()) and all(
-            content == stored[folder] or _canonical(content) == _canonical(stored[folder])
-            for folder, content in present.items()
-        )
+        return says_the_same(database)
     except Exception:  # sync fails, or succeeds, in its own way
         return False
-
-
-def _canonical(content: bytes) -> bytes:
-    """Return the entries of a folder as bytes that depend on nothing but what they say."""
-    written = io.BytesIO()
-    pickler = pickle.Pickler(written, pickle.HIGHEST_PROTOCOL)
-    pickler.fast = True  # write each text where it stands
-    pickler.dump(sorted(pickle.loads(content).items()))  # noqa: S301 - as SCons loads it
-    return written.getvalue()
 
 
 def _variable(action: Any, executor: Any, env: Any) -> Any:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.environment_value import SALT_SIZE, VOLATILE, digests_of_list
-from incremental_tool.model.recipe import Action, Recipe, Setting
-from incremental_tool.model.snapshot import Marks, Snapshot, identity
+from incremental_tool.model.recipe import AFTER, Action, Recipe, Setting
+from incremental_tool.model.snapshot import ROW, Marks, Snapshot
 from incremental_tool.store import snapshot as store
 
 if TYPE_CHECKING:
@@ -28,40 +28,41 @@ if TYPE_CHECKING:
     from incremental_tool.model.answer import Answer
     from incremental_tool.scons.action_notes import ActionNotes, Surroundings
     from incremental_tool.scons.observations import Observations
+    from incremental_tool.store.recipe_actions import EarlierActions
+
+
+_NO_ROW = bytes(ROW.size)
 
 
 class Last(NamedTuple):
-    """What an earlier run has left: its recipe, and known actions by sorted names of outputs."""
+    """What an earlier run has left: its recipe, and its actions, to be asked for one by one."""
 
     recipe: Recipe
-    actions: dict[tuple[bytes, ...], Action]
+    actions: EarlierActions
 
 
 def load(answer: Answer, observed: Observations) -> Optional[Last]:
     """Return what the last snapshot tells of actions, if it can be believed."""
     try:
-        last = store.load(answer.folder, answer.key)
-        recipe = store.load_recipe(answer.folder, answer.key) if last is not None else None
+        last = store.load_files(answer.folder, answer.key)
+        if last is None or not observed.signature_files:
+            return None
+        paths, rows = last
+        top = answer.top + "/"
+        databases = {
+            os.fsencode(name.removeprefix(top)): row
+            for name, row in observed.signature_files.items()
+        }
+        for at in range(len(paths)):
+            row = databases.get(paths[at])
+            if row is not None and row == bytes(rows[at * ROW.size : (at + 1) * ROW.size]):
+                del databases[paths[at]]
+        if databases:
+            return None
+        earlier = store.load_earlier(answer.folder, answer.key, paths)
     except (CorruptRecord, OSError):
         return None
-    if last is None or recipe is None or not observed.signature_files:
-        return None
-    files = last.files
-    rows = dict(zip(files.paths, files.rows()))
-    top = answer.top + "/"
-    for name, status in observed.signature_files.items():
-        path = os.fsencode(name.removeprefix(top))
-        if status is None or rows.get(path) != identity(status):
-            return None
-    try:
-        actions = {
-            tuple(sorted(files.paths[index] for index in action.outputs)): action
-            for action in recipe.actions
-            if b"unknown" not in action.flags
-        }
-    except (CorruptRecord, IndexError):
-        return None
-    return Last(recipe, actions)
+    return None if earlier is None else Last(*earlier)
 
 
 def setting_of(surroundings: Surroundings, present: Mapping[bytes, bytes]) -> Setting:
@@ -79,7 +80,12 @@ def setting_of(surroundings: Surroundings, present: Mapping[bytes, bytes]) -> Se
 def remembered(answer: Answer, observed: Observations, notes: ActionNotes) -> Optional[Snapshot]:
     """Return a snapshot that holds nothing but actions: those known before, and those noted."""
     last = load(answer, observed)
-    known = dict(last.actions) if last is not None else {}
+    known = {}
+    if last is not None:
+        for names, noted in last.actions.all().items():
+            flags = [flag for flag in noted.flags.split() if not flag.startswith(AFTER)]
+            steps = noted.steps.split(b"\0") if noted.steps else ()
+            known[names] = Action(noted.kind, steps, flags, [], [], [], noted.setting)
     settings = list(last.recipe.settings) if last is not None else []
     numbers: dict[Surroundings, int] = {}
     top = answer.top + "/"
@@ -94,8 +100,8 @@ def remembered(answer: Answer, observed: Observations, notes: ActionNotes) -> Op
             settings.append(setting_of(surroundings, observed.environment))
         targets = [first, *_peers(first)]
         names = tuple(sorted(os.fsencode(t.get_abspath().removeprefix(top)) for t in targets))
-        flags = sorted(notes.flags.get(first, set()))
-        known[names] = Action(kind, steps, flags, [], [], [], numbers[surroundings])
+        noted_flags = sorted(notes.flags.get(first, set()))
+        known[names] = Action(kind, steps, noted_flags, [], [], [], numbers[surroundings])
     if not known:
         return None
     kept = Snapshot()
@@ -109,9 +115,7 @@ def remembered(answer: Answer, observed: Observations, notes: ActionNotes) -> Op
         outputs = []
         for name in names:
             outputs.append(len(kept.files.paths))
-            kept.files.paths.append(name)
-            for column in kept.files.columns:
-                column.append(0)
+            kept.files.add_row(name, _NO_ROW)
         actions.append(
             Action(action.kind, action.steps, action.flags, outputs, [], [], action.setting)
         )

@@ -28,14 +28,17 @@ import SCons.Util
 
 from incremental_tool.model.directives import PATTERN, digest_of_directives
 from incremental_tool.model.recipe import (
+    AFTER,
     NEVER_SCANNED,
     OTHER_ROLE,
     SCANNED_OTHERWISE,
-    Action,
     Top,
 )
 from incremental_tool.scons import recipe_memory
+from incremental_tool.scons.node_place import RealFiles, text_of
 from incremental_tool.scons.session import SESSION
+from incremental_tool.scons.unseen_command import Substitution
+from incremental_tool.store.recipe_actions import PackedActions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from incremental_tool.scons.action_notes import ActionNotes, Surroundings
     from incremental_tool.scons.graph_walk import Graph
     from incremental_tool.scons.observations import Observations
+    from incremental_tool.store.recipe_actions import EarlierActions
 
 _File = SCons.Node.FS.File
 _Dir = SCons.Node.FS.Dir
@@ -75,10 +79,15 @@ class RecipeWriter:
         self._paths = snapshot.files.paths
         self._by_path = {path: index for index, path in enumerate(self._paths)}
         self._by_node: dict[Any, Optional[int]] = {}
+        self._real = RealFiles()
+        self._substitution = Substitution(notes)
+        self.actions = PackedActions()
+        """The recipe's actions, as they are written."""
         self._settings: dict[Surroundings, int] = {}
         self._taken_over: dict[int, int] = {}
         self._last: Optional[Recipe] = None
-        self._roles: dict[int, bytes] = {}
+        self._roles = bytearray(OTHER_ROLE * len(self._paths))
+        self._with_role = bytearray(len(self._paths))
         self._folders: set[bytes] = set()
 
     def write(self, graph: Graph) -> None:
@@ -93,8 +102,7 @@ class RecipeWriter:
             self._expand(node, files, folders, set())
             recipe.tops.append(Top(made_before[place], hidden_by, text.encode(), files, folders))
         recipe.folders = sorted(self._folders)
-        roles = [self._roles.get(index, OTHER_ROLE) for index in range(len(self._paths))]
-        recipe.directives = b"".join(roles)
+        recipe.directives = bytes(self._roles)
 
     def _write_options(self) -> None:
         recipe = self._recipe
@@ -119,10 +127,9 @@ class RecipeWriter:
 
     def _write_actions(self, graph: Graph) -> list[int]:
         """Write the actions; return how many are made before each of the graph's nodes."""
-        actions: list[Action] = []
-        self._recipe.actions = actions
+        actions = self.actions
         last = recipe_memory.load(self._answer, self._observed)
-        before = last.actions if last is not None else {}
+        before = last.actions if last is not None else None
         self._last = last.recipe if last is not None else None
         seen: set[Any] = set()
         made_before = []
@@ -132,41 +139,68 @@ class RecipeWriter:
                 continue
             targets = [node, *(p for p in getattr(node, "target_peers", None) or () if p != node)]
             seen.update(targets)
-            actions.append(self._action(targets, before))
+            self._add_action(targets, before)
         made_before.append(len(actions))
         return made_before
 
-    def _action(self, targets: list[Any], before: dict[tuple[bytes, ...], Action]) -> Action:
+    def _add_action(self, targets: list[Any], before: Optional[EarlierActions]) -> None:
         node, notes = targets[0], self._notes
         names = tuple(self._name(target) for target in targets)
         outputs = [place for place in map(self._place, targets) if place is not None]
         flags = _flags(targets)
         if len(outputs) != len(targets) or any(
-            os.fsencode(str(target)) != name for target, name in zip(targets, names)
+            os.fsencode(text_of(target)) != name for target, name in zip(targets, names)
         ):
             flags.add(b"repository")
-        sources = self._places(node.sources, flags)
-        others = [*(node.depends or ()), *(node.implicit or ()), *(node.prerequisites or ())]
-        implicit = self._places(others, flags)
+        ignored = node.ignore_set
+        declared, others = node.sources, node.implicit or ()
+        if node.depends:
+            others = [*node.depends, *others]
+        if ignored:
+            declared = [one for one in declared if one not in ignored]
+            others = [one for one in others if one not in ignored]
+        sources, implicit = self._places(declared, flags), self._places(others, flags)
+        files = outputs, sources, implicit
+        for place in self._places(node.prerequisites or (), flags):
+            flags.add(AFTER + b"%d" % place)
         ran = next((target for target in targets if target in notes.kinds), None)
         if ran is None:
-            taken = before.get(tuple(sorted(names)))
+            taken = before.find(tuple(sorted(names))) if before is not None else None
+            if taken is None and len(targets) == 1:
+                unseen = self._substitution.of(node)
+                if unseen is not None:
+                    setting = self._setting(unseen.surroundings)
+                    text = b" ".join(sorted(flags))
+                    self.actions.add(unseen.kind, unseen.steps, text, files, setting)
+                    return
             if taken is None:
-                return Action(b"command", (), {*flags, b"unknown"}, outputs, sources, implicit)
-            flags.update(taken.flags)
+                flags.add(b"unknown")
+                self.actions.add(b"command", b"", b" ".join(sorted(flags)), files, 0)
+                return
+            flags.update(flag for flag in taken.flags.split() if not flag.startswith(AFTER))
             setting = self._take_over(taken.setting)
-            return Action(
-                taken.kind, taken.steps, sorted(flags), outputs, sources, implicit, setting
-            )
+            self.actions.add(taken.kind, taken.steps, b" ".join(sorted(flags)), files, setting)
+            return
         noted = next((target for target in targets if target in notes.steps), ran)
         steps = notes.steps.get(noted, [])
         flags |= notes.flags.get(noted, set())
         if not steps:
             flags.add(b"unknown")
         setting = self._setting(notes.surroundings.get(noted))
-        return Action(notes.kinds[ran], steps, sorted(flags), outputs, sources, implicit, setting)
+        text = b"\0".join(steps)
+        self.actions.add(notes.kinds[ran], text, b" ".join(sorted(flags)), files, setting)
 
     def _places(self, nodes: Sequence[Any], flags: set[bytes]) -> list[int]:
+        found: list[int] = []
+        known = self._by_node
+        try:
+            # For every edge of the graph, 170,000 times for 10,000 files: the usual case first.
+            found = [known[node] for node in nodes]  # type: ignore[misc] # None is looked for next
+        except KeyError:
+            pass
+        else:
+            if None not in found:
+                return found
         found = []
         for node in nodes:
             place = self._place(node)
@@ -210,8 +244,8 @@ class RecipeWriter:
             place = self._place(node)
             if place is None:
                 continue
-            path = node.rfile().get_abspath()
-            made = path in graph.made
+            path = self._real.of(node).get_abspath()
+            made = node.has_builder() or node.side_effect
             self._note_place(place, node)
             linked = path in graph.duplicates
             if not self._has_one_role(path, graph) or (
@@ -222,16 +256,27 @@ class RecipeWriter:
                 node in scanned
                 or not usual
                 or (not made and node.changed_since_last_build not in _BY_CONTENT)
-                or os.fsencode(str(node)) != self._paths[place]
+                or os.fsencode(text_of(node)) != self._paths[place]
             ):
                 role = SCANNED_OTHERWISE
-            elif (includes := _includes(node)) is not None:
+            elif (includes := self._includes(node)) is not None:
                 role = digest_of_directives(list(includes))
             elif node in self._observed.scanned:
                 role = SCANNED_OTHERWISE
             else:
                 role = NEVER_SCANNED
-            self._roles[place] = _stricter(self._roles.get(place, role), role)
+            self._set_role(place, role)
+
+    def _set_role(self, place: int, role: bytes) -> None:
+        start = 8 * place
+        if self._with_role[place]:
+            role = _stricter(bytes(self._roles[start : start + 8]), role)
+        self._roles[start : start + 8] = role
+        self._with_role[place] = 1
+
+    def _includes(self, node: Any) -> Any:
+        """Return what SCons's scanner found in a file, perhaps known by another name, too."""
+        return node.includes if node.includes is not None else self._real.of(node).includes
 
     def _note_duplicate(self, node: Any, place: int) -> bool:
         """Note that a file is a link to a source, made as a replay would make it."""
@@ -242,10 +287,10 @@ class RecipeWriter:
         if source is None or source == place:
             return False
         self._recipe.duplicates.append((place, source))
-        path = node.srcnode().rfile().get_abspath()
+        path = self._real.of(node.srcnode()).get_abspath()
         plain = path.startswith(self._top) and path not in self._observed.used_by_project
         role = NEVER_SCANNED if plain else OTHER_ROLE
-        self._roles[source] = _stricter(self._roles.get(source, role), role)
+        self._set_role(source, role)
         return True
 
     def _has_one_role(self, path: str, graph: Graph) -> bool:
@@ -262,10 +307,10 @@ class RecipeWriter:
 
     def _note_place(self, place: int, node: Any) -> None:
         """Note where SCons's database keeps a file that is known by another name, too."""
-        folder, name = os.path.split(self._paths[place])
-        where = (os.fsencode(node.dir.get_internal_path()), os.fsencode(node.name))
-        if where != (folder or b".", name):
-            self._recipe.places.append((place, *where))
+        folder, name = node.dir.get_internal_path(), node.name
+        known = os.fsencode(name if folder == "." else f"{folder}/{name}")
+        if known != self._paths[place]:
+            self._recipe.places.append((place, os.fsencode(folder), os.fsencode(name)))
 
     # --- nodes ----------------------------------------------------------------
 
@@ -296,15 +341,10 @@ class RecipeWriter:
             place = None
             if isinstance(node, _File):
                 place = self._by_path.get(self._name(node))
-                if place is None:
-                    place = self._by_path.get(self._name(node.rfile()))
+                if place is None and (file := self._real.of(node)) is not node:
+                    place = self._by_path.get(self._name(file))
             self._by_node[node] = place
             return place
-
-
-def _includes(node: Any) -> Any:
-    """Return what SCons's scanner found in a file, which may be known by another name, too."""
-    return node.includes if node.includes is not None else node.rfile().includes
 
 
 def _stricter(one: bytes, other: bytes) -> bytes:

@@ -43,6 +43,7 @@ from incremental_tool.scons import (
     clock_observer,
     environment_observer,
     file_observer,
+    free_memory,
     graph_walk,
     late_start,
     module_files,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from incremental_tool.model.answer import Answer
+    from incremental_tool.store.recipe_actions import PackedActions
 
 
 _REMEMBERED = frozenset({"fresh.skip.failed", "fresh.skip.input-moved"})
@@ -233,9 +235,9 @@ class Recorder:
             raise NotRecorded("fresh.skip.failed", "")
         if self._tops is None:
             raise NotRecorded("fresh.skip.not-built", "")
-        kept = self._snapshot(answer, state_dir, cache_dir)
+        kept, actions = self._snapshot(answer, state_dir, cache_dir)
         try:
-            store.save(answer.folder, answer.key, kept)
+            store.save(answer.folder, answer.key, kept, actions)
         except OSError as error:
             raise NotRecorded("fresh.skip.unwritable", str(error)) from error
         except ValueError as error:
@@ -254,12 +256,15 @@ class Recorder:
             store.save(answer.folder, answer.key, kept)
         return True
 
-    def _snapshot(self, answer: Answer, state_dir: bytes, cache_dir: bytes) -> Snapshot:
+    def _snapshot(
+        self, answer: Answer, state_dir: bytes, cache_dir: bytes
+    ) -> tuple[Snapshot, Optional[PackedActions]]:
         observed = self._observed
         kept = Snapshot()
         if self._executed and self._classes.used:
             # While one action runs, what others have evaluated cannot be seen to read the clock.
             observed.refuse("fresh.refuse.clock", "datetime, perhaps")
+        free_memory.give_back()
         graph = graph_walk.walk(self._tops or (), self._executed)
         if SCons.Script.Main.ProgressObject:  # SCons 4.5 has a false object where 4.11 has None
             observed.refuse("fresh.refuse.hook", "Progress()")
@@ -270,7 +275,7 @@ class Recorder:
         ]
         kept.circumstances = circumstances(os.fsencode(os.path.dirname(SCons.__file__)))
         if kept.refusals:
-            return kept
+            return kept, None
         for script in answer.scripts:  # read before observing began, if that was in the script
             observed.note_opened(os.path.join(answer.top, script))
         module_files.note_modules(observed)
@@ -289,8 +294,13 @@ class Recorder:
             raise NotRecorded("fresh.unreadable", str(what)) from what
         except snapshot_writer.Moved as what:
             raise NotRecorded("fresh.skip.input-moved", str(what)) from what
-        recipe_writer.RecipeWriter(kept, answer, observed, self._actions).write(graph)
-        return kept
+        # What follows is as large, and SCons's graph is still there.
+        del writer
+        observed.nodes.clear()
+        graph.forget_files()
+        recipe = recipe_writer.RecipeWriter(kept, answer, observed, self._actions)
+        recipe.write(graph)
+        return kept, recipe.actions
 
     def _said(self, graph: graph_walk.Graph) -> list[Said]:
         """Return what a run that finds all up to date prints."""

@@ -50,7 +50,8 @@ class Session:
         self._told = False
         self.chosen: dict[str, Any] = {}
         """What the scripts have set of this tool's construction variables."""
-        self.signed: set[Any] = set()
+        # A set would take three times as much.
+        self.signed: dict[Any, None] = {}
         """Source nodes whose signature, as SCons holds it, was found by our Decider."""
 
     def cache(self, env: Any) -> Optional[MultiLevelCache]:
@@ -134,6 +135,7 @@ class Session:
         try:
             cache.commit()
             cache.begin_run()  # --interactive builds again in this process
+            cache.files.release()  # what comes next is the recorder, and the end
         except Exception as error:
             self.failed("commit", error)
         self._settled.clear()

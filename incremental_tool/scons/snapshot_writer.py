@@ -10,8 +10,9 @@ Names looked for in vain along search paths would fill the snapshot with a stat
 each; they are recorded as views of the folders they were looked for in, which
 are one stat together as long as nothing in the folder changes.
 
-Everything is looked at once more only after the clock of the file system has
-passed the newest of what was recorded: a later change cannot hide in the same tick.
+Everything is looked at once more; what was written within the last tick of the
+file system's clock again after the clock has passed it: a later change cannot
+hide in the same tick. No status is held beyond its row.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from typing import TYPE_CHECKING, Optional
 from incremental_tool.model.environment_value import VOLATILE, digest_of_value, digests_of_all
 from incremental_tool.model.fingerprint import is_racy
 from incremental_tool.model.folder_view import STATE, digest_of_view
-from incremental_tool.model.snapshot import AMONG, COLUMNS, ENTRIES, Marks, Snapshot, View, identity
+from incremental_tool.model.snapshot import AMONG, ENTRIES, ROW, Snapshot, View, packed_identity
 from incremental_tool.scons.observations import (
     ABSENT,
     FOLDER,
     Observations,
     entries_of,
+    kind_in,
     kind_of,
     link_target,
     names_in,
+    row_of,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.base.filesystem import RealDisk
     from incremental_tool.scons.graph_walk import Graph
+    from incremental_tool.scons.observations import Row
 
 
 class Moved(Exception):  # noqa: N818 - it names what was found
@@ -53,11 +57,8 @@ class Unreadable(Exception):  # noqa: N818 - it names what was found
     """A folder in which something was looked for cannot be listed."""
 
 
-_UNSIGNED, _SIGNED = COLUMNS[:3], COLUMNS[3:]
-_MASK = (1 << 64) - 1
-
-_CHANGED = 5
-"""The place of the change time in a stat identity; it is the last."""
+_CHANGED = ROW.size - 8
+"""Where in a row the change time is; it is the last."""
 
 
 class Writer:
@@ -76,27 +77,48 @@ class Writer:
         self._graph = graph
         self._top = top + "/"
         self._ours = tuple(folder + "/" for folder in state)
-        self._full: dict[str, Optional[os.stat_result]] = {}
+        self._full: dict[str, Row] = {}
         """Path -> what was seen where the whole identity counts; None where nothing was."""
         self._kinds: dict[str, int] = {}
         self._free: set[str] = set()
-        """Paths of which the state in the end counts, whatever was seen before."""
+        """Paths of which the state in the end counts, beside those of the graph."""
 
     def fill(self, snapshot: Snapshot, disk: RealDisk) -> None:
         """Fill in files, folders and what is absent. Raises Moved or Written."""
         self._collect()
-        now = {path: self._observed.look(path) for path in self._full}
-        looked = {**now, **{path: self._observed.look(path) for path in self._folders(now)}}
-        disk.wait_until_after(max((s.st_ctime_ns for s in looked.values() if s), default=0))
         clock_ns = disk.now_ns()
-        for path, status in looked.items():
-            # From a clock that ran ahead, or on a disk that keeps whole seconds.
-            if status is not None and is_racy(status, clock_ns):
-                raise Moved(f"{path} (its times are not behind the clock)")
-        self._write_files(snapshot, now)
+        recent: dict[str, int] = {}
+        self._write_files(snapshot, clock_ns, recent)
+        for folder in self._folders():
+            self._note_recent(folder, self._observed.look(folder), clock_ns, recent)
+        self._look_again(snapshot, disk, recent)
         absent = self._write_kinds(snapshot)
         self._write_links(snapshot)
         self._write_folders(snapshot, absent)
+
+    def _note_recent(
+        self, path: str, status: Optional[os.stat_result], clock_ns: int, recent: dict[str, int]
+    ) -> None:
+        if status is not None and is_racy(status, clock_ns):
+            recent[path] = status.st_ctime_ns
+
+    def _look_again(self, snapshot: Snapshot, disk: RealDisk, recent: dict[str, int]) -> None:
+        """Look once more at what the clock had not passed, now that it has. Raises Moved."""
+        if not recent:
+            return
+        disk.wait_until_after(max(recent.values()))
+        clock_ns = disk.now_ns()
+        places = {path: at for at, path in enumerate(snapshot.files.paths)}
+        for path in recent:
+            status = self._observed.look(path)
+            if status is not None and is_racy(status, clock_ns):
+                # From a clock that ran ahead, or on a disk that keeps whole seconds.
+                raise Moved(f"{path} (its times are not behind the clock)")
+            at = places.get(self._name(path)) if path in self._full else None
+            if at is not None:
+                start = at * ROW.size
+                if row_of(status) != bytes(snapshot.files.packed[start : start + ROW.size]):
+                    raise Moved(path)
 
     # --- what was observed ----------------------------------------------------
 
@@ -109,39 +131,52 @@ class Writer:
 
     def _collect(self) -> None:
         observed, graph = self._observed, self._graph
-        self._free = graph.made | graph.side_effects | graph.duplicates
-        self._free |= observed.signature_files.keys()
         for path, written in observed.written.items():
             if written.by_scons:
                 self._free.add(path)
         full = self._full
         reading = observed.nodes_while_reading
-        whole = graph.files | observed.opened
-        for number, (path, status) in enumerate(observed.nodes.items()):
-            if kind_of(status) == FOLDER:
+        everything, opened = observed.configured, observed.opened
+        for number, (path, row) in enumerate(observed.nodes.items()):
+            kind = kind_in(row)
+            if kind == FOLDER:
                 self._kinds.setdefault(path, FOLDER)
-            elif number >= reading or path in whole or observed.configured:
-                full[path] = status
+            elif number >= reading or everything or path in graph.files or path in opened:
+                full[path] = row
             else:
-                self._kinds.setdefault(path, kind_of(status))
-        for path, status in observed.asked.items():
+                self._kinds.setdefault(path, kind)
+        for path, row in observed.asked.items():
             if full.get(path) is None:
-                full[path] = status
-            elif status is not None and identity(status) != identity(full[path]):  # type: ignore[arg-type] # it is there
+                full[path] = row
+            elif row is not None and row != full[path]:
                 self._differs(path)
-        for path in graph.made | observed.signature_files.keys():
+        for path, made in graph.files.items():
+            if made:
+                full.setdefault(path, None)
+            elif path not in full and path not in self._kinds:
+                # Nobody was seen to look at it: it counts as it is, unless it has changed of late.
+                full[path] = row_of(observed.look(path))
+        for path in observed.signature_files:
             full.setdefault(path, None)
-        for path in graph.files - full.keys() - self._kinds.keys():
-            # Nobody was seen to look at it, so it counts as it is, unless it has changed of late.
-            full[path] = observed.look(path)
         for path, written in observed.written.items():
             if not written.by_scons and path not in full and path not in observed.kinds:
                 self._free.add(path)
                 full[path] = None
         for path, kind in observed.kinds.items():
             self._same_kind(path, kind, self._kinds.setdefault(path, kind))
-        for path in full.keys() & self._kinds.keys():
-            self._same_kind(path, self._kinds.pop(path), kind_of(full[path]))
+        for path in [path for path in self._kinds if path in full]:
+            self._same_kind(path, self._kinds.pop(path), kind_in(full[path]))
+
+    def _is_free(self, path: str) -> bool:
+        """Tell whether the state in the end counts, whatever was seen before."""
+        graph = self._graph
+        return (
+            graph.files.get(path, False)
+            or path in self._free
+            or path in graph.side_effects
+            or path in graph.duplicates
+            or path in self._observed.signature_files
+        )
 
     def _same_kind(self, path: str, one: int, other: int) -> None:
         if one != other:
@@ -149,7 +184,7 @@ class Writer:
 
     def _differs(self, path: str) -> None:
         """Raise, unless SCons made the difference."""
-        if path in self._free or self._is_ours(path):
+        if self._is_free(path) or self._is_ours(path):
             return
         written = self._observed.written.get(path)
         if written is not None and not written.by_scons:
@@ -158,52 +193,46 @@ class Writer:
 
     # --- what is there --------------------------------------------------------
 
-    def _write_files(self, snapshot: Snapshot, now: dict[str, Optional[os.stat_result]]) -> None:
-        built = self._graph.built
-        found: list[os.stat_result] = []
-        paths: list[bytes] = []
+    def _write_files(self, snapshot: Snapshot, clock_ns: int, recent: dict[str, int]) -> None:
+        built, look = self._graph.built, self._observed.look
+        files = snapshot.files
         for path, seen in self._full.items():
             if self._is_ours(path):
                 continue
-            status = now[path]
-            if path in self._free:
-                self._check_made(path, status, built.get(path))
-            elif status is None or seen is None:
-                if (status is None) != (seen is None):
-                    self._differs(path)
-            else:
-                self._check_unmoved(path, status, seen)
+            status = look(path)
+            self._note_recent(path, status, clock_ns, recent)
             if status is None:
+                if self._is_free(path):
+                    self._check_made(path, None, built.get(path))
+                elif seen is not None:
+                    self._differs(path)
                 self._kinds[path] = ABSENT
-            elif stat_module.S_ISDIR(status.st_mode) and path not in self._observed.asked:
+                continue
+            row = packed_identity(status)
+            if self._is_free(path):
+                self._check_made(path, row, built.get(path))
+            elif seen is None:
+                self._differs(path)
+            else:
+                self._check_unmoved(path, row, seen, status.st_ctime_ns)
+            if stat_module.S_ISDIR(status.st_mode) and path not in self._observed.asked:
                 self._kinds[path] = FOLDER
             else:
-                paths.append(self._name(path))
-                found.append(status)
-        columns = [[getattr(status, name) & _MASK for status in found] for name in _UNSIGNED]
-        columns += [[getattr(status, name) for status in found] for name in _SIGNED]
-        snapshot.files = Marks(paths, columns)
+                files.add_row(self._name(path), row)
 
-    def _check_unmoved(self, path: str, status: os.stat_result, seen: os.stat_result) -> None:
+    def _check_unmoved(self, path: str, row: bytes, seen: bytes, changed_ns: int) -> None:
         """Raise if a file is another than the run saw, or may have been written while it looked."""
         if path in self._graph.linked:
             # A hard link to it was made, as in every run: that alone moves the change time.
-            if identity(status)[:_CHANGED] == identity(seen)[:_CHANGED]:
+            if row[:_CHANGED] == seen[:_CHANGED]:
                 return
             self._differs(path)
-        elif identity(status) != identity(seen) or status.st_ctime_ns >= self._begun_ns:
+        elif row != seen or changed_ns >= self._begun_ns:
             self._differs(path)
 
-    def _check_made(
-        self,
-        path: str,
-        status: Optional[os.stat_result],
-        built: Optional[os.stat_result],
-    ) -> None:
+    def _check_made(self, path: str, row: Row, built: Row) -> None:
         """Raise if a file is another than the one SCons took in after building it."""
-        if built is None:
-            return
-        if status is None or identity(status) != identity(built):
+        if built is not None and row != built:
             raise Moved(path)
 
     def _write_kinds(self, snapshot: Snapshot) -> list[str]:
@@ -228,11 +257,11 @@ class Writer:
         return absent
 
     def _write_links(self, snapshot: Snapshot) -> None:
-        reading, made = self._observed.links_while_reading, self._graph.made
+        reading, files = self._observed.links_while_reading, self._graph.files
         for number, (path, seen) in enumerate(self._observed.links.items()):
             # SCons looks for a link before it makes a file. What it made is compared anyhow, and
             # could not be moved to where a link in its place leads without another change time.
-            if self._is_ours(path) or (0 <= reading <= number and path in made):
+            if self._is_ours(path) or (0 <= reading <= number and files.get(path)):
                 continue
             target = link_target(path)
             if target != seen:
@@ -242,9 +271,8 @@ class Writer:
 
     # --- folders --------------------------------------------------------------
 
-    def _folders(self, now: dict[str, Optional[os.stat_result]]) -> set[str]:
-        absent = [path for path, status in now.items() if status is None]
-        absent += [path for path, kind in self._kinds.items() if kind == ABSENT]
+    def _folders(self) -> set[str]:
+        absent = [path for path, kind in self._kinds.items() if kind == ABSENT]
         views = [folder for folder, _, _ in self._observed.views]
         return {*views, *self._observed.looked, *map(os.path.dirname, absent)}
 

@@ -135,6 +135,7 @@ class FileHashCache:
         self._used = bytearray()  # a byte for each record: a set would take fifty times as much
         self._written: set[bytes] = set()
         self._clock_ns = 0
+        self._released = False
         self.aging = True
         """Whether entries that this run does not ask for come nearer to being dropped."""
         self.loaded = False
@@ -178,7 +179,22 @@ class FileHashCache:
         self._records = payload[paths_end:records_end]
         self._imports = payload[records_end:]
 
+    def release(self) -> None:
+        """Hold nothing in memory until something is asked again; not while there is to save."""
+        if not self.dirty:
+            self._index, self._new, self._used = {}, {}, bytearray()
+            self._records = self._imports = memoryview(b"")
+            self._looked.clear()
+            self._released = True
+
+    def _hold(self) -> None:
+        if self._released:
+            self._released = self.loaded = False
+            self.load()
+
     def _recorded(self, path: bytes) -> Optional[Entry]:
+        if self._released:
+            self._hold()
         entry = self._new.get(path)
         if entry is not None:
             return entry
@@ -202,10 +218,12 @@ class FileHashCache:
 
     def __len__(self) -> int:
         """Return the number of paths known."""
+        self._hold()
         return len(self._index) + sum(1 for path in self._new if path not in self._index)
 
     def paths(self) -> Iterator[bytes]:
         """Yield every path known."""
+        self._hold()
         yield from self._index
         for path in self._new:
             if path not in self._index:

@@ -3,7 +3,7 @@ r"""The bytes of a recipe: the second part of a snapshot's file.
 An edit concerns few of many actions: these are found by number, and unpacked alone.
 Layout, in the byte order of the machine::
 
-    sizes      u64 each   bytes of the numbers, of the directives and of the front
+    sizes      u64 each   bytes of the numbers, of the directives, of the searching, of the front
     numbers    u32 each   jobs, and the counts A of actions, F of files, L, U, T, P and D;
                A          settings of the actions
                3 A        where the outputs, sources and implicit dependencies of each end in
@@ -14,6 +14,7 @@ Layout, in the byte order of the machine::
                P          a file for each place
                D          for each duplicate the file and its source
     directives eight bytes for each of the snapshot's files
+    searching  what `store.searching` has packed
     front      through zlib, a list: two for the refusal, variables (a list), algorithm, database,
                count of settings, for each setting shell, mode, salt, and its variables (a list);
                folders, joined by NUL; count of tops, for each its text and its folders, joined by
@@ -27,71 +28,77 @@ compared with what is there. Knows nothing of files.
 
 from __future__ import annotations
 
+from array import array
 from itertools import accumulate
 
-from incremental_tool.base.errors import CorruptRecord
-from incremental_tool.model.recipe import Action, Index, Recipe, Setting, Top, index_of
+from incremental_tool.model.recipe import Index, Recipe, Setting, Top, index_of
+from incremental_tool.store.recipe_actions import (
+    BLOCK,
+    EarlierActions,
+    LoadedActions,
+    PackedActions,
+    PathTable,
+    deflate,
+    inflate,
+)
 from incremental_tool.store.snapshot import integers, list_of, strings_of
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-BLOCK = 64
-"""Actions whose texts are packed as one: the commands of a folder are much alike."""
-
-_TEXT_LIMIT = 1 << 28
-"""Bytes of the texts of a block at most: 64 commands of 2 MB, and twice that."""
+    from incremental_tool.model.recipe import Action
+    from incremental_tool.store.snapshot import Pieces
 
 _COUNTS = 8
 
 
-def pack_recipe(recipe: Recipe) -> bytes:
-    """Return a recipe as bytes. Raises ValueError for one larger than any reader takes."""
-    files = len(recipe.directives) // 8
-    lists: list[int] = []
-    ends: list[int] = []
-    columns: list[int] = []
-    texts: list[list[bytes]] = []
-    for number, action in enumerate(recipe.actions):
-        columns.append(action.setting)
-        for some in (action.outputs, action.sources, action.implicit):
-            lists += some
-            ends.append(len(lists))
-        if number % BLOCK == 0:
-            texts.append([])
-        texts[-1] += (action.kind, b"\0".join(action.steps), b" ".join(action.flags))
-    index = recipe.index or index_of(recipe.actions, max(files, max(lists, default=-1) + 1))
-    tops = [
-        number
-        for top in recipe.tops
-        for number in (top.position, top.hidden_by, len(top.files), *top.files)
-    ]
-    duplicates = [file for pair in recipe.duplicates for file in pair]
+def packed(actions: Iterable[Action]) -> PackedActions:
+    """Return actions as they stand in the file."""
+    found = PackedActions()
+    for action in actions:
+        files = (action.outputs, action.sources, action.implicit)
+        steps, flags = b"\0".join(action.steps), b" ".join(action.flags)
+        found.add(action.kind, steps, flags, files, action.setting)
+    return found
+
+
+def pack_recipe(recipe: Recipe, actions: PackedActions | None = None) -> Pieces:
+    """Return a recipe as bytes, in pieces. Raises ValueError for one larger than any reader takes.
+
+    `actions` are in place of its own, if they are packed already.
+    """
+    if actions is None:
+        actions = packed(recipe.actions)
+    files = max(len(recipe.directives) // 8, max(actions.lists, default=-1) + 1)
+    index = index_of(actions.ends, actions.lists, files)
+    tops = array("I")
+    for top in recipe.tops:
+        tops.extend((top.position, top.hidden_by, len(top.files), *top.files))
+    places = array("I", (file for file, _, _ in recipe.places))
+    duplicates = array("I", (file for pair in recipe.duplicates for file in pair))
+    columns = (
+        *(actions.settings, actions.ends, actions.lists),
+        *(index.starts, index.users, index.makers),
+        *(tops, places, duplicates),
+    )
     counts = (
-        *(len(columns), len(index.makers), len(lists), len(index.users)),
-        *(len(tops), len(recipe.places), len(duplicates)),
+        *(recipe.jobs, len(actions), files, len(actions.lists), len(index.users)),
+        *(len(tops), len(places), len(duplicates)),
     )
-    packed = b"".join(
-        [
-            integers("I", [recipe.jobs, *counts]),
-            *(integers("I", column) for column in (columns, ends, lists)),
-            *(integers("I", column) for column in (index.starts, index.users, index.makers)),
-            integers("I", [*tops, *(file for file, _, _ in recipe.places), *duplicates]),
-        ]
-    )
-    front = _deflate(_front(recipe))
-    blocks = [_deflate(block) for block in texts]
-    return b"".join(
-        [
-            integers("Q", [len(packed), len(recipe.directives), len(front)]),
-            packed,
-            recipe.directives,
-            front,
-            integers("Q", [len(blocks), *accumulate(map(len, blocks))]),
-            *blocks,
-        ]
-    )
+    numbers = [memoryview(array("I", column)).cast("B") for column in (counts, *columns)]
+    front = deflate(_front(recipe))
+    blocks = actions.blocks()
+    sizes = sum(map(len, numbers)), len(recipe.directives), len(recipe.searching), len(front)
+    return [
+        integers("Q", sizes),
+        *numbers,
+        recipe.directives,
+        recipe.searching,
+        front,
+        integers("Q", [len(blocks), *accumulate(map(len, blocks))]),
+        *blocks,
+    ]
 
 
 def _front(recipe: Recipe) -> list[bytes]:
@@ -108,82 +115,6 @@ def _front(recipe: Recipe) -> list[bytes]:
     for _, folder, name in recipe.places:
         texts += (folder, name)
     return texts
-
-
-def _deflate(texts: list[bytes]) -> bytes:
-    from zlib import compress
-
-    listed = list_of(texts)
-    if len(listed) >= _TEXT_LIMIT:
-        raise ValueError("the snapshot's texts are larger than they may be")
-    return compress(listed, 1)
-
-
-def _inflate(content: memoryview) -> list[bytes]:
-    import zlib
-
-    inflater = zlib.decompressobj()
-    try:
-        whole = inflater.decompress(content, _TEXT_LIMIT)
-    except zlib.error as error:
-        raise ValueError(error) from None
-    if not inflater.eof or inflater.unused_data:
-        raise ValueError("texts")
-    return strings_of(whole)
-
-
-class _Actions:
-    """The actions, unpacked when they are asked for; see `model.recipe.Actions`."""
-
-    def __init__(
-        self,
-        settings: memoryview,
-        ends: memoryview,
-        lists: memoryview,
-        files: int,
-        blocks: list[memoryview],
-    ) -> None:
-        self._settings = settings
-        self._ends = ends
-        self._lists = lists
-        self._files = files
-        self._blocks = blocks
-        self._texts: dict[int, list[bytes]] = {}
-
-    def __len__(self) -> int:
-        return len(self._settings)
-
-    def __iter__(self) -> Iterator[Action]:
-        return map(self.__getitem__, range(len(self)))
-
-    def __getitem__(self, number: int) -> Action:
-        """Unpack one. Raises CorruptRecord where it is not as its format says."""
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        block, place = divmod(number, BLOCK)
-        try:
-            texts = self._texts.get(block)
-            if texts is None:
-                texts = self._texts[block] = _inflate(self._blocks[block])
-            kind, steps, flags = texts[3 * place : 3 * place + 3]
-        except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
-            raise CorruptRecord(f"not as its format says ({error})") from None
-        start = self._ends[3 * number - 1] if number else 0
-        outputs, sources, implicit = self._ends[3 * number : 3 * number + 3]
-        if not start <= outputs <= sources <= implicit <= len(self._lists):
-            raise CorruptRecord("not as its format says (lists)")
-        files = self._lists[start:implicit].tolist()
-        if files and max(files) >= self._files:
-            raise CorruptRecord("not as its format says (files)")
-        return Action(
-            kind,
-            steps.split(b"\0") if steps else (),
-            flags.split() if flags else (),
-            files[: outputs - start],
-            files[outputs - start : sources - start],
-            files[sources - start :],
-            self._settings[number],
-        )
 
 
 class _Taker:
@@ -213,24 +144,30 @@ def unpack_recipe(section: bytes) -> Recipe:
         raise ValueError("texts") from None
 
 
+def unpack_earlier(section: bytes, paths: PathTable) -> tuple[Recipe, EarlierActions]:
+    """Return a recipe, and its actions to be asked for one by one. Raises as `unpack_recipe`."""
+    recipe = unpack_recipe(section)
+    return recipe, EarlierActions(iter(recipe.actions), paths)
+
+
 def _unpacked(section: bytes) -> Recipe:
     recipe = Recipe()
     whole = _Taker(memoryview(section))
-    packed, directives, front = (whole.some(size) for size in whole.some(24).cast("Q").tolist())
-    recipe.directives = bytes(directives)
-    numbers = _Taker(packed.cast("I"))
+    sizes = whole.some(32).cast("Q").tolist()
+    packed_numbers, directives, searching, front = map(whole.some, sizes)
+    recipe.directives, recipe.searching = bytes(directives), bytes(searching)
+    numbers = _Taker(packed_numbers.cast("I"))
     jobs, actions, files, lists, users, tops, places, duplicates = numbers.some(_COUNTS).tolist()
     recipe.jobs = jobs
-    settings, ends, listed = (numbers.some(count) for count in (actions, 3 * actions, lists))
-    starts, using, makers = (numbers.some(count) for count in (files + 1, users, files))
-    recipe.index = Index(starts, using, makers)
+    settings, ends, listed = map(numbers.some, (actions, 3 * actions, lists))
+    recipe.index = Index(*map(numbers.some, (files + 1, users, files)))
     of_tops = iter(numbers.some(tops).tolist())
     of_places = numbers.some(places).tolist()
     pairs = numbers.some(duplicates).tolist()
     recipe.duplicates = list(zip(pairs[::2], pairs[1::2]))
     if len(numbers.rest()):
         raise ValueError("rest")
-    texts = iter(_inflate(front))
+    texts = iter(inflate(front))
     recipe.refusal = (next(texts).decode(), next(texts).decode())
     chosen = [text.decode() for text in strings_of(next(texts))]
     recipe.variables = list(zip(chosen[::2], chosen[1::2]))
@@ -245,10 +182,10 @@ def _unpacked(section: bytes) -> Recipe:
     if count != -(-actions // BLOCK):
         raise ValueError("blocks")
     until = whole.some(8 * count).cast("Q").tolist()
-    sizes = [end - start for start, end in zip([0, *until], until)]
-    if any(size < 0 for size in sizes):
+    lengths = [end - start for start, end in zip([0, *until], until)]
+    if any(length < 0 for length in lengths):
         raise ValueError("blocks")
-    recipe.actions = _Actions(settings, ends, listed, files, [whole.some(size) for size in sizes])
+    recipe.actions = LoadedActions(settings, ends, listed, files, [*map(whole.some, lengths)])
     if len(whole.rest()):
         raise ValueError("rest")
     return recipe

@@ -36,7 +36,7 @@ from __future__ import annotations
 import os
 from itertools import accumulate
 
-from incremental_tool.base.digest import checksum_of
+from incremental_tool.base.digest import checksum_of, checksum_of_pieces
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.snapshot import (
     AMONG,
@@ -93,9 +93,13 @@ __all__ = [
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Union
 
     from incremental_tool.model.recipe import Recipe
+    from incremental_tool.store.recipe_actions import EarlierActions, PackedActions, PathTable
+
+    Pieces = Sequence[Union[bytes, memoryview]]
+    """What is written, in pieces: joined, it would be another copy of all that was recorded."""
 
 MAGIC = b"INCFRSH\x03"
 KEPT = 16
@@ -105,20 +109,22 @@ KEPT = 16
 _HEAD_SIZE = 48
 _SIZE_LIMIT = 1 << 31
 """Bytes in a front or a recipe at most: a hundred times what 100,000 files need."""
+_PIECE = 500
+"""Paths that are joined at once."""
 _SECTIONS = 14
 """Ten for single fields, the paths of files and of folders, the rows of files and of folders."""
 
 
-def save(folder: bytes, key: str, snapshot: Snapshot) -> None:
+def save(folder: bytes, key: str, snapshot: Snapshot, actions: PackedActions | None = None) -> None:
     """Write a snapshot as `folder`/`key`, whole or not at all, and remove the oldest over KEPT.
 
-    Makes the folder. Raises OSError; ValueError for a snapshot larger than any reader takes. The
-    caller goes on without a snapshot then.
+    `actions` stand in place of the recipe's own. Makes the folder. Raises OSError; ValueError for a
+    snapshot larger than any reader takes. The caller goes on without a snapshot then.
     """
     from incremental_tool.store.recipe import pack_recipe
 
     os.makedirs(folder, exist_ok=True)
-    _write(folder, key, _pack_front(snapshot), pack_recipe(snapshot.recipe))
+    _write(folder, key, _pack_front(snapshot), pack_recipe(snapshot.recipe, actions))
     _drop_oldest(folder)
 
 
@@ -140,8 +146,8 @@ def renew(folder: bytes, key: str, rows: Mapping[int, bytes]) -> None:
     front, recipe = _read(folder, key, 0), _read(folder, key, 1)
     if front is None or recipe is None or front[1] != base:
         raise CorruptRecord("another snapshot has come in between")
-    start = len(front[0]) - sum(_sizes(front[0])[-2:])
-    _write(folder, key, _with_rows(front[0], start, merged), recipe[0])
+    start = _ends_of_sections(front[0])[-3]
+    _write(folder, key, [_with_rows(front[0], start, merged)], [recipe[0]])
     _remove(path)
 
 
@@ -156,15 +162,15 @@ def _with_rows(content: bytes | memoryview, start: int, rows: Mapping[int, bytes
     return bytes(patched)
 
 
-def _write(folder: bytes, key: str, front: bytes, recipe: bytes) -> None:
+def _write(folder: bytes, key: str, front: Pieces, recipe: Pieces) -> None:
     from incremental_tool.base.atomic import replace_file
 
-    if max(len(front), len(recipe)) >= _SIZE_LIMIT:
+    sizes = [sum(map(len, part)) for part in (front, recipe)]
+    if max(sizes) >= _SIZE_LIMIT:
         raise ValueError("the snapshot is larger than one may be")
-    numbers = (len(front), len(recipe), checksum_of(front), checksum_of(recipe))
-    head = MAGIC + integers("Q", numbers)
+    head = MAGIC + integers("Q", [*sizes, *map(checksum_of_pieces, (front, recipe))])
     head += integers("Q", [checksum_of(head)])
-    replace_file(os.path.join(folder, key.encode()), head + front + recipe)
+    replace_file(os.path.join(folder, key.encode()), [head, *front, *recipe])
 
 
 def load(folder: bytes, key: str) -> Snapshot | None:
@@ -188,6 +194,25 @@ def load_recipe(folder: bytes, key: str) -> Recipe | None:
 
     found = _read(folder, key, 1)
     return None if found is None else _checked(unpack_recipe, found[0])
+
+
+def load_files(folder: bytes, key: str) -> tuple[PathTable, memoryview] | None:
+    """Return nothing of a snapshot but its files and their rows. Raises as `load`."""
+    found = _read(folder, key, 0)
+    if found is None:
+        return None
+    front, base = found
+    rows = read_rows(path_of(folder, key), base)
+    files: tuple[PathTable, memoryview] = _checked(lambda part: _unpack_files(part, rows), front)
+    return files
+
+
+def load_earlier(folder: bytes, key: str, paths: PathTable) -> tuple[Recipe, EarlierActions] | None:
+    """Return the recipe for a key, its actions to be asked for one by one. Raises as `load`."""
+    from incremental_tool.store.recipe import unpack_earlier
+
+    found = _read(folder, key, 1)
+    return None if found is None else _checked(lambda part: unpack_earlier(part, paths), found[0])
 
 
 def remove(folder: bytes, key: str) -> None:
@@ -321,20 +346,19 @@ def _flat(pairs: Sequence[tuple[bytes, ...]]) -> list[bytes]:
     return [field for pair in pairs for field in pair]
 
 
-def _rows(marks: Marks) -> bytes:
-    if marks.packed is not None:
-        return bytes(marks.packed)
-    return b"".join([ROW.pack(*row) for row in marks.rows()])
-
-
 def _marks(paths: bytes, rows: memoryview) -> Marks:
-    marks = Marks(_paths(paths), packed=rows)
+    marks = Marks(_paths(paths), rows)
     if len(rows) != ROW.size * len(marks.paths):
         raise ValueError("rows")
     return marks
 
 
-def _pack_front(snapshot: Snapshot) -> bytes:
+def _joined(paths: Sequence[bytes]) -> list[bytes]:
+    pieces = [b"\0".join(paths[at : at + _PIECE]) for at in range(0, len(paths), _PIECE)]
+    return [piece + b"\0" for piece in pieces[:-1]] + pieces[-1:]
+
+
+def _pack_front(snapshot: Snapshot) -> Pieces:
     sections = [
         list_of([snapshot.salt, *_flat(list(snapshot.circumstances.items()))]),
         b"\0".join(snapshot.present),
@@ -362,31 +386,43 @@ def _pack_front(snapshot: Snapshot) -> bytes:
         list_of(
             _flat([(bytes((s.stream, s.when, s.hidden_by)), s.text) for s in snapshot.said]),
         ),
-        b"\0".join(snapshot.files.paths),
-        b"\0".join(snapshot.folders.paths),
-        _rows(snapshot.files),
-        _rows(snapshot.folders),
     ]
-    return integers("Q", [len(section) for section in sections]) + b"".join(sections)
+    files, folders = snapshot.files, snapshot.folders
+    paths = _joined(files.paths), _joined(folders.paths)
+    rows = memoryview(files.packed), memoryview(folders.packed)
+    sizes = [*map(len, sections), *(sum(map(len, names)) for names in paths), *map(len, rows)]
+    return [integers("Q", sizes), *sections, *paths[0], *paths[1], *rows]
 
 
-def _sizes(front: bytes) -> list[int]:
+def _ends_of_sections(front: bytes) -> list[int]:
     start = 8 * _SECTIONS
     sizes = memoryview(front)[:start].cast("Q").tolist()
     if len(sizes) != _SECTIONS or start + sum(sizes) != len(front):
         raise ValueError("sections")
-    return sizes
+    return list(accumulate(sizes, initial=start))
+
+
+def _unpack_files(front: bytes, renewed: Mapping[int, bytes]) -> tuple[PathTable, memoryview]:
+    from incremental_tool.store.recipe_actions import PathTable
+
+    paths, folders, rows, end = _ends_of_sections(front)[-5:-1]
+    table = PathTable(front, paths, folders)
+    if end - rows != ROW.size * len(table):
+        raise ValueError("rows")
+    found = memoryview(front)[rows:]
+    if renewed:
+        found = memoryview(_with_rows(found, 0, renewed))
+    return table, found[: end - rows]
 
 
 def _unpack_front(front: bytes, renewed: Mapping[int, bytes]) -> Snapshot:
-    start, sizes = 8 * _SECTIONS, _sizes(front)
-    ends = list(accumulate(sizes, initial=start))
+    ends = _ends_of_sections(front)
     # The rows are most of what there is: they stay where they are.
     sections = [front[at:end] for at, end in zip(ends, ends[1:-2])]
     rows = memoryview(front)[ends[-3] :]
     if renewed:
         rows = memoryview(_with_rows(rows, 0, renewed))
-    files, folders = rows[: sizes[-2]], rows[sizes[-2] :]
+    files, folders = rows[: ends[-2] - ends[-3]], rows[ends[-2] - ends[-3] :]
     snapshot = Snapshot()
     snapshot.salt, *rest = strings_of(sections[0])
     snapshot.circumstances = dict(zip(rest[::2], rest[1::2]))

@@ -348,6 +348,34 @@ def test_targets_asked_for(tmp_path: Path) -> None:
         assert twins.both(*words).replayed
 
 
+def test_what_is_ignored_or_only_made_before(tmp_path: Path) -> None:
+    """SCons's database does not name what was given to Ignore or Requires, and a replay knows."""
+    twins = Twins(
+        tmp_path,
+        {
+            "SConstruct": HEAD
+            + "one = env.Command('one', 'i', 'cp $SOURCE $TARGET')\n"
+            + "two = env.Command('two', ['j', 'k'], 'cat $SOURCES > $TARGET')\n"
+            + "env.Requires(two, one)\nenv.Ignore(two, 'k')\n",
+            "i": "1\n",
+            "j": "2\n",
+            "k": "3\n",
+        },
+    )
+    twins.settle()
+    for name, ran in (("i", ["cp"]), ("j", ["cat"]), ("k", [])):
+        twins.write(name, f"other {name}\n")
+        told = twins.both()
+
+        assert told.replayed or (name == "k" and told.fresh)
+        assert [line.split()[0] for line in told.out.splitlines()[3:-1] if ran] == ran
+    twins.write("i", "4\n")
+    twins.write("j", "5\n")
+    told = twins.both()
+    assert told.replayed
+    assert [line.split()[0] for line in told.out.splitlines()[3:-1]] == ["cp", "cat"]
+
+
 def test_the_other_doors(twins: Twins) -> None:
     """Plain `scons` with the tool in its SConstruct replays, too."""
     twins.write("src/b.c", "int b(void) { return 12; }\n")

@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from incremental_tool.engine.cone import find_cone, folders_below, why_not
-from incremental_tool.model.recipe import FUNCTION, REFUSED, RUN, Action, Recipe, index_of
+from incremental_tool.model.recipe import AFTER, FUNCTION, REFUSED, RUN, Action, Recipe
+from incremental_tool.store.recipe import pack_recipe, unpack_recipe
 
 A_C, B_C, A_O, B_O, PROGRAM, TEXT, OTHER, HEADER = range(8)
+
+
+def indexed(made: Recipe) -> Recipe:
+    """Return the recipe as it is loaded."""
+    made.directives = bytes(8 * 8)
+    return unpack_recipe(b"".join(pack_recipe(made)))
 
 
 def recipe() -> Recipe:
@@ -19,7 +26,6 @@ def recipe() -> Recipe:
         Action(b"link", [RUN + b"cc"], [], [PROGRAM], [A_O, B_O], []),
         Action(b"command", [RUN + b"cp"], [], [OTHER], [TEXT], []),
     ]
-    made.index = index_of(made.actions, 8)
     return made
 
 
@@ -38,7 +44,7 @@ def test_the_cone_is_what_a_change_can_reach(
     changed: list[int], missing: list[int], numbers: list[int]
 ) -> None:
     """It holds users of what changed, makers of what is missing, and users of what those make."""
-    jobs = find_cone(recipe(), changed, set(missing))
+    jobs = find_cone(indexed(recipe()), changed, set(missing))
 
     assert [job.number for job in jobs] == numbers
     assert [job.forced for job in jobs] == [
@@ -48,11 +54,23 @@ def test_the_cone_is_what_a_change_can_reach(
 
 def test_a_job_waits_for_those_that_make_what_it_uses() -> None:
     """A link waits for the compiles in the cone, and for no others."""
-    compile_b, link = find_cone(recipe(), [B_C], set())
+    compile_b, link = find_cone(indexed(recipe()), [B_C], set())
 
     assert compile_b.waits == []
     assert link.waits == [compile_b]
     assert link.changed == {B_O}
+
+
+def test_a_job_waits_for_what_must_only_be_made_before() -> None:
+    """It is no reason to run, but where both run it comes first."""
+    made = recipe()
+    made.actions[3].flags = [AFTER + b"%d" % PROGRAM]
+
+    assert [job.number for job in find_cone(indexed(made), [B_C], set())] == [1, 2]
+
+    *_, link, copy = find_cone(indexed(made), [B_C, TEXT], set())
+    assert copy.waits == [link]
+    assert copy.changed == {TEXT}
 
 
 @pytest.mark.parametrize("flag", sorted(REFUSED))
@@ -60,7 +78,7 @@ def test_flags_that_forbid_a_replay(flag: bytes) -> None:
     """Each of the flags is a reason of its own."""
     made = recipe()
     made.actions[3].flags = [flag]
-    (job,) = find_cone(made, [TEXT], set())
+    (job,) = find_cone(indexed(made), [TEXT], set())
 
     assert why_not(job, silent=False) == ("replay.refuse.action", REFUSED[flag])
 
@@ -69,7 +87,7 @@ def test_functions_are_not_replayed() -> None:
     """A Python function among the steps is named."""
     made = recipe()
     made.actions[3].steps = [RUN + b"cp", FUNCTION + b"install"]
-    (job,) = find_cone(made, [TEXT], set())
+    (job,) = find_cone(indexed(made), [TEXT], set())
 
     assert why_not(job, silent=False) == ("replay.refuse.function", "install")
 
@@ -78,7 +96,7 @@ def test_what_was_recorded_in_silence_is_replayed_in_silence() -> None:
     """Where the text for a command is not known, only -s can do without."""
     made = recipe()
     made.actions[3].flags = [b"unshown"]
-    (job,) = find_cone(made, [TEXT], set())
+    (job,) = find_cone(indexed(made), [TEXT], set())
 
     assert why_not(job, silent=True) is None
     assert why_not(job, silent=False) is not None

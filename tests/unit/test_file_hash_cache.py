@@ -40,6 +40,27 @@ def test_an_unchanged_file_is_not_read(hashed: HashedProject) -> None:
     assert hashed.disk.reads == []
 
 
+def test_what_was_released_is_loaded_again(hashed: HashedProject) -> None:
+    """A cache that holds nothing knows all the same what was saved."""
+    hashed.disk.write("a.c", "text")
+    cache = hashed.settled("a.c")
+    cache.release()
+
+    assert cache.digest(b"a.c") == digest_of(b"text")
+    assert len(cache) == 1
+    assert hashed.disk.reads == []  # of sources, that is
+
+
+def test_what_is_not_saved_is_not_released(hashed: HashedProject) -> None:
+    """It would be lost."""
+    hashed.disk.write("a.c", "text")
+    cache = hashed.open()
+    cache.digest(b"a.c")
+    cache.release()
+
+    assert len(cache) == 1
+
+
 def test_within_a_run_a_file_is_looked_at_once(hashed: HashedProject) -> None:
     """However often and for whatever a file is asked, there is one stat and one read."""
     hashed.disk.write("a.c", "text")

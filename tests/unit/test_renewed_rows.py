@@ -21,11 +21,16 @@ KEY = "0123456789abcdef"
 NEW = ROW.pack(*range(100, 106))
 
 
+def numbered(count: int) -> bytearray:
+    """Return rows, each of which holds its place."""
+    return bytearray(b"".join(ROW.pack(*[at] * 6) for at in range(count)))
+
+
 def made(files: int = 3, folders: int = 2) -> Snapshot:
     """Return a snapshot of files and folders whose rows hold their places."""
     snapshot = Snapshot()
-    snapshot.files = Marks([b"f%d" % at for at in range(files)], [[*range(files)]] * 6)
-    snapshot.folders = Marks([b"d%d" % at for at in range(folders)], [[*range(folders)]] * 6)
+    snapshot.files = Marks([b"f%d" % at for at in range(files)], numbered(files))
+    snapshot.folders = Marks([b"d%d" % at for at in range(folders)], numbered(folders))
     snapshot.views = [[View(b"names", b"", b"v" * 16)] for _ in range(folders)]
     return snapshot
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from incremental_tool.base.digest import checksum_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.recipe import Action, Recipe, Setting, Top
-from incremental_tool.store import recipe as recipe_store
+from incremental_tool.model.snapshot import ROW
+from incremental_tool.store import recipe_actions
 from incremental_tool.store import snapshot as store
 from incremental_tool.store.snapshot import (
     Marks,
@@ -60,12 +61,13 @@ def full() -> Snapshot:
     snapshot = Snapshot()
     snapshot.circumstances = {b"SCons": b"/lib/SCons", b"Python": b""}
     snapshot.salt = b"s" * 16
-    columns = [[1, U64], [0, U64], [33188, 16877], [0, 2**63 - 1], [-5, 2**62], [7, -(2**63)]]
-    snapshot.files = Marks([b"SConstruct", b"src/\xff \n.c"], columns)
+    rows = bytearray(ROW.pack(1, 0, 33188, 0, -5, 7))
+    rows += ROW.pack(U64, U64, 16877, 2**63 - 1, 2**62, -(2**63))
+    snapshot.files = Marks([b"SConstruct", b"src/\xff \n.c"], rows)
     snapshot.present = [b"bin"]
     snapshot.absent = [b"one", b"two/three"]
     snapshot.links = [(b"plain", None), (b"link", b"to"), (b"empty", b"")]
-    snapshot.folders = Marks([b".", b"src"], columns)
+    snapshot.folders = Marks([b".", b"src"], rows)
     snapshot.views = [[], [View(b"glob", b"*.c", b"d" * 16), View(b"names", b"", b"e" * 16)]]
     snapshot.environment = {b"PATH": b"p" * 16, b"CC": b""}
     snapshot.whole_environment = True
@@ -161,7 +163,7 @@ def test_any_names_and_numbers_come_back(
     """Names of any bytes but NUL, and any numbers, survive."""
     snapshot = Snapshot()
     snapshot.absent, snapshot.links, snapshot.environment = names, links, environment
-    snapshot.files = Marks(names, [list(range(len(names)))] * 6)
+    snapshot.files = Marks(names, bytearray().join(ROW.pack(*[at] * 6) for at in range(len(names))))
     snapshot.recipe.actions = [Action(b"link", [name], [], *files) for name in names]
     folder = os.fsencode(tmp_path_factory.mktemp("any"))
     save(folder, KEY, snapshot)
@@ -288,7 +290,7 @@ def test_texts_that_swell_are_refused(folder: bytes, monkeypatch: pytest.MonkeyP
     snapshot.recipe.actions[0].steps = [b"r" * 100_000]
     save(folder, KEY, snapshot)
     assert len(read(folder)) < 10_000
-    monkeypatch.setattr(recipe_store, "_TEXT_LIMIT", 50_000)
+    monkeypatch.setattr(recipe_actions, "TEXT_LIMIT", 50_000)
 
     with pytest.raises(CorruptRecord):
         load_both(folder)

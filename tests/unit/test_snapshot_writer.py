@@ -10,7 +10,7 @@ import pytest
 from incremental_tool.base.filesystem import RealDisk
 from incremental_tool.model.snapshot import AMONG, GLOB, NAMES, Snapshot
 from incremental_tool.scons.graph_walk import Graph
-from incremental_tool.scons.observations import Observations
+from incremental_tool.scons.observations import Observations, row_of
 from incremental_tool.scons.snapshot_writer import (
     Moved,
     Unreadable,
@@ -49,7 +49,7 @@ class Run:
     def node(self, name: str) -> None:
         """Let SCons look at a file while it builds."""
         self.observed.nodes_while_reading = 0
-        self.observed.nodes[self.path(name)] = self.observed.look(self.path(name))
+        self.observed.nodes[self.path(name)] = row_of(self.observed.look(self.path(name)))
 
     def snapshot(self) -> Snapshot:
         """Make the snapshot."""
@@ -175,8 +175,8 @@ def test_what_the_build_made_counts_as_it_is_in_the_end(run: Run) -> None:
     """It may have been another, or missing, when SCons looked first."""
     run.node("a.o")
     run.write("a.o")
-    run.graph.made.add(run.path("a.o"))
-    run.graph.built[run.path("a.o")] = run.observed.look(run.path("a.o"))
+    run.graph.files[run.path("a.o")] = True
+    run.graph.built[run.path("a.o")] = row_of(run.observed.look(run.path("a.o")))
     run.begun_ns = 0
 
     assert run.snapshot().files.paths == [b"a.o"]
@@ -185,8 +185,8 @@ def test_what_the_build_made_counts_as_it_is_in_the_end(run: Run) -> None:
 def test_an_output_changed_behind_scons_makes_no_snapshot(run: Run) -> None:
     """SCons has taken in another file than is there."""
     run.write("a.o")
-    run.graph.made.add(run.path("a.o"))
-    run.graph.built[run.path("a.o")] = run.observed.look(run.path("a.o"))
+    run.graph.files[run.path("a.o")] = True
+    run.graph.built[run.path("a.o")] = row_of(run.observed.look(run.path("a.o")))
     run.write("a.o", "changed")
 
     with pytest.raises(Moved, match=r"a\.o"):
@@ -292,7 +292,7 @@ def test_variables_are_kept_as_digests() -> None:
 def test_that_an_output_is_no_link_is_noted_only_when_a_script_asked(run: Run) -> None:
     """SCons looks for links before it makes files; the file it made is compared anyhow."""
     for name in ("asked", "made"):
-        run.graph.made.add(run.write(name))
+        run.graph.files[run.write(name)] = True
     run.observed.note_no_link(run.path("asked"))
     run.observed.links_while_reading = 1
     run.observed.note_no_link(run.path("made"))
@@ -304,7 +304,7 @@ def test_that_an_output_is_no_link_is_noted_only_when_a_script_asked(run: Run) -
 
 def test_a_file_of_the_graph_that_nobody_looked_at_counts_as_it_is(run: Run) -> None:
     """It does, unless it was written while the build ran."""
-    run.graph.files.add(run.write("source"))
+    run.graph.files[run.write("source")] = False
 
     assert run.snapshot().files.paths == [b"source"]
 
