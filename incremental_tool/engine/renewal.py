@@ -1,6 +1,6 @@
 """Renewal: after a replay, let the snapshot say what is there now.
 
-Only rows change: the status of changed inputs, of what was built, of SCons's
+Mostly only rows change: the status of changed inputs, of what was built, of SCons's
 database, and of folders in which files were replaced, provided that what was seen
 of these folders is still so. Anything that is not as the replay left it ends the
 renewal: then the snapshot stays as it was, and the next run asks SCons.
@@ -14,7 +14,7 @@ Knows nothing of how a replay works.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from incremental_tool.engine.freshness import RealLook
 from incremental_tool.model.folder_view import digest_of_view
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.base.filesystem import Disk
     from incremental_tool.model.answer import Answer
+    from incremental_tool.model.recipe import Recipe
     from incremental_tool.model.snapshot import Snapshot
 
 
@@ -35,9 +36,11 @@ def renew(
     statuses: Mapping[int, os.stat_result],
     databases: Sequence[bytes],
     disk: Disk,
+    recipe: Optional[Recipe] = None,
 ) -> None:
     """Write the snapshot anew. Raises OSError or ValueError when it cannot be.
 
+    With a `recipe`, that is written, too; files and folders may then be new at the end of theirs.
     `statuses` are those of inputs as they were hashed, and of outputs as they were taken in.
     """
     files = snapshot.files
@@ -52,6 +55,7 @@ def renew(
     if disk.now_ns() <= newest:
         raise ValueError("a time stamp lies in the future")
     rows = _patched(files)
+    rows.extend(bytes(ROW.size * len(files.paths) - len(rows)))
     for path, at in places.items():
         now = identity(disk.stat(path))
         if at in statuses and now != identity(statuses[at]):
@@ -62,7 +66,11 @@ def renew(
         ROW.pack_into(folder_rows, at * ROW.size, *_same_view(snapshot, at, disk))
     snapshot.files = Marks(files.paths, packed=memoryview(bytes(rows)))
     snapshot.folders = Marks(snapshot.folders.paths, packed=memoryview(bytes(folder_rows)))
-    store.renew(answer.folder, answer.key, snapshot)
+    if recipe is None:
+        store.renew(answer.folder, answer.key, snapshot)
+    else:
+        snapshot.recipe = recipe
+        store.save(answer.folder, answer.key, snapshot)
 
 
 def _patched(marks: Marks) -> bytearray:

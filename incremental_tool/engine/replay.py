@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from incremental_tool.engine.freshness import Look
+    from incremental_tool.engine.lessons import Lessons
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.model.answer import Answer
     from incremental_tool.model.recipe import Recipe
@@ -89,6 +90,8 @@ class Replay:
         self.recorded: dict[int, dict[bytes, Optional[str]]] = {}
         """A job's number -> what its target was built from, as the database has it."""
         self.environments: dict[int, dict[str, str]] = {}
+        self.lessons: Optional[Lessons] = None
+        """What is learnt where include directives are others."""
         self.escalation: Optional[tuple[str, str]] = None
         """Why SCons must go on from where the replay ended: a reason's id and detail."""
         self.database: Sconsign
@@ -115,7 +118,7 @@ class Replay:
         try:
             self.database = Sconsign(self.recipe.database)
             self._look_at_files(changed, look, made)
-            self._find_jobs()
+            self._find_jobs(made)
         except (Unexpected, OSError) as error:
             raise Refused("replay.refuse.sconsign", str(error)) from None
         self._check_jobs()
@@ -194,7 +197,15 @@ class Replay:
                 raise Refused("replay.refuse.file", os.fsdecode(path))
             self.inputs[at] = Input(status, _signature(signature, status))
 
-    def _find_jobs(self) -> None:
+    def signed(self, path: bytes) -> Input:
+        """Look at a file of which nothing is known, and sign it. Raises Refused or OSError."""
+        status = self.cache.disk.stat(path)
+        signature = self.cache.signature(path, status)
+        if signature is None:
+            raise Refused("replay.refuse.file", os.fsdecode(path))
+        return Input(status, _signature(signature, status))
+
+    def _find_jobs(self, made: set[int]) -> None:
         """Find the cone of what has another content, and what depends on merely touched files."""
         paths = self.snapshot.files.paths
         other: set[int] = set()
@@ -209,14 +220,28 @@ class Replay:
             other |= different
             if not different:
                 self.touched.append(job)
+        directives = self._changed_directives(other, made)
+        other |= directives.keys()
         self.jobs = find_cone(self.recipe, other, self.missing)
         numbers = {job.number for job in self.jobs}
         self.touched = [job for job in self.touched if job.number not in numbers]
         for job in self.jobs:
             job.changed |= self.inputs.keys() & set(job.inputs)
             self._recorded(job)
-        for at in sorted(other):
-            self._check_directives(at)
+        if directives:
+            self._learn(directives)
+
+    def _learn(self, directives: dict[int, bytes]) -> None:
+        """Find the dependencies where include directives are others."""
+        from incremental_tool.engine.lessons import Lessons
+        from incremental_tool.engine.rescan import Unfound
+
+        try:
+            self.lessons = Lessons(self, directives)
+        except Unfound as why:
+            raise Refused(*why.args) from None
+        except OSError as error:
+            raise Refused("replay.refuse.includes", str(error)) from None
 
     def _recorded(self, job: Job) -> dict[bytes, Optional[str]]:
         known = self.recorded.get(job.number)
@@ -235,20 +260,31 @@ class Replay:
                         known[name] = None
         return known
 
-    def _check_directives(self, at: int) -> None:
-        """Raise unless SCons would find the same implicit dependencies in a changed file."""
-        path = self.snapshot.files.paths[self.source_of.get(at, at)]
-        known = self.recipe.directives[8 * at : 8 * at + 8]
-        if known == NEVER_SCANNED:
-            return
-        if known == SCANNED_OTHERWISE:
-            raise Refused("replay.refuse.scanner", os.fsdecode(path))
-        content = self.cache.disk.read(path)
-        if digest_of(content) != self.cache.files.digest(path):
-            raise Refused("replay.refuse.moved", os.fsdecode(path))
-        found = find_directives(content)
-        if found is None or digest_of_directives(found) != known:
-            raise Refused("replay.refuse.includes", os.fsdecode(path))
+    def _changed_directives(self, other: set[int], made: set[int]) -> dict[int, bytes]:
+        """Return the changed files in which SCons's scanner would find something else."""
+        changed = {}
+        for at in sorted(self.inputs):
+            path = self.snapshot.files.paths[self.source_of.get(at, at)]
+            known = self.recipe.directives[8 * at : 8 * at + 8]
+            if known in (NEVER_SCANNED, OTHER_ROLE):
+                continue
+            if known == SCANNED_OTHERWISE:
+                if at not in other:
+                    continue
+                raise Refused("replay.refuse.scanner", os.fsdecode(path))
+            content = self.cache.disk.read(path)
+            if digest_of(content) != self.cache.files.digest(path):
+                raise Refused("replay.refuse.moved", os.fsdecode(path))
+            found = find_directives(content)
+            if found is None:
+                raise Refused("replay.refuse.includes", os.fsdecode(path))
+            digest = digest_of_directives(found)
+            if digest == known:
+                continue
+            if at in made or at in self.source_of:
+                raise Refused("replay.refuse.includes", os.fsdecode(path))
+            changed[at] = digest
+        return changed
 
     def _check_jobs(self) -> None:
         paths = self.snapshot.files.paths
@@ -309,7 +345,7 @@ class Replay:
                 work.progress(b"scons: writing .sconsign file.\n")
             written = self._write_database(work.signatures)
             cache.commit(learned=len(self.inputs) + len(work.statuses) > _WORTH_SAVING)
-            self._renew_snapshot(work, written)
+            self._renew_snapshot(work, written, well=well)
             cache.close()
         if work.escalation is not None:
             self.escalation = work.escalation
@@ -330,9 +366,11 @@ class Replay:
                 renewed = {paths[at]: signatures[at] for at in job.inputs if at in signatures}
                 for output in job.action.outputs:
                     database.renew_sources(paths[output], renewed)
+        if self.lessons is not None:
+            self.lessons.write(database, signatures)
         return database.write()
 
-    def _renew_snapshot(self, work: Replaying, written: Sequence[bytes]) -> None:
+    def _renew_snapshot(self, work: Replaying, written: Sequence[bytes], *, well: bool) -> None:
         """Let the snapshot say what is there now, if the inputs are as they were hashed.
 
         What a failed job depends on, or one that had to wait for it, stays another than recorded.
@@ -345,8 +383,14 @@ class Replay:
             if job.state not in (RAN, SKIPPED):
                 for at in job.inputs:
                     statuses.pop(at, None)
+        recipe = None
+        if self.lessons is not None and well:
+            self.lessons.teach()
+            recipe = self.recipe
+        elif self.lessons is not None:
+            self.lessons.forget(statuses)
         try:
-            renew(self.answer, self.snapshot, statuses, written, self.cache.disk)
+            renew(self.answer, self.snapshot, statuses, written, self.cache.disk, recipe)
         except (OSError, ValueError):
             pass  # the next run asks SCons
 

@@ -104,10 +104,13 @@ class Replaying:
         """See `Work.is_needed`: SCons's content decision."""
         if job.forced:
             return True
+        lessons = self._replay.lessons
+        if lessons is not None and lessons.is_other(job):
+            return True
         recorded = self._replay.recorded[job.number]
         for at in job.changed:
             signature = self.signatures.get(at)
-            if signature is not None and recorded[self._paths[at]] != signature.csig:
+            if signature is not None and recorded.get(self._paths[at]) != signature.csig:
                 return True
         return False
 

@@ -154,6 +154,8 @@ class Recipe:
         (copy, source): files that SCons links into variant folders before it uses them.
     places
         (file, folder, name): where else SCons's database keeps a file's signature.
+    searching
+        A `model.searching.Searching` as `store.searching` packs it.
     """
 
     __slots__ = (
@@ -166,6 +168,7 @@ class Recipe:
         "jobs",
         "places",
         "refusal",
+        "searching",
         "settings",
         "tops",
         "variables",
@@ -184,3 +187,4 @@ class Recipe:
         self.folders: list[bytes] = []
         self.duplicates: list[tuple[int, int]] = []
         self.places: list[tuple[int, bytes, bytes]] = []
+        self.searching = b""

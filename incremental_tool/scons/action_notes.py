@@ -24,6 +24,7 @@ from incremental_tool.model.recipe import FUNCTION, INSTALL, RUN, SHOW
 from incremental_tool.scons.action_kind import Chosen, kind_of
 from incremental_tool.scons.call_site import is_scons
 from incremental_tool.scons.decider import decide, decide_unless_chosen, is_content_decider
+from incremental_tool.scons.search_notes import SearchNotes
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn, mode_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class ActionNotes:
         self.steps: dict[Any, list[bytes]] = {}
         self.flags: dict[Any, set[bytes]] = {}
         self.surroundings: dict[Any, Surroundings] = {}
+        self.searches = SearchNotes(observed)
 
     def observe(self, replacements: Replacements) -> None:
         """Note what actions do, until `replacements` are restored."""
@@ -75,6 +77,7 @@ class ActionNotes:
         replace(action.CommandAction, "execute", self._make_execute)
         replace(action.CommandAction, "process", self._make_process)
         replace(action.FunctionAction, "execute", self._make_function)
+        self.searches.observe(replacements)
 
     def note_running(self, target: Any) -> None:
         """Note the kind of a target's action, which SCons forgets once it is built."""

@@ -35,7 +35,9 @@ from incremental_tool.model.recipe import (
     Top,
 )
 from incremental_tool.scons import recipe_memory
+from incremental_tool.scons.search_writer import SearchWriter
 from incremental_tool.scons.session import SESSION
+from incremental_tool.store.searching import pack_searching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +82,7 @@ class RecipeWriter:
         self._last: Optional[Recipe] = None
         self._roles: dict[int, bytes] = {}
         self._folders: set[bytes] = set()
+        self._searches = SearchWriter(notes.searches, self._name)
 
     def write(self, graph: Graph) -> None:
         """Fill the recipe in from the graph."""
@@ -93,6 +96,7 @@ class RecipeWriter:
             self._expand(node, files, folders, set())
             recipe.tops.append(Top(made_before[place], hidden_by, text.encode(), files, folders))
         recipe.folders = sorted(self._folders)
+        recipe.searching = pack_searching(self._searches.finish(graph.made))
         roles = [self._roles.get(index, OTHER_ROLE) for index in range(len(self._paths))]
         recipe.directives = b"".join(roles)
 
@@ -132,6 +136,7 @@ class RecipeWriter:
             targets = [node, *(p for p in getattr(node, "target_peers", None) or () if p != node)]
             seen.update(targets)
             actions.append(self._action(targets, before))
+            self._searches.add(targets)
         made_before.append(len(actions))
         return made_before
 

@@ -9,6 +9,7 @@ Layout, in the byte order of the machine::
                           of places, and a file for each; count of files of which two
                           are a duplicate and its source, and these files
     directives size u64, and eight bytes for each of the snapshot's files
+    searching  size u64, and what `store.searching` has packed
     texts      through zlib, a list: two for the refusal, variables
                (a list), algorithm, database, count of
                settings, for each setting shell, mode, salt, and its variables (a list);
@@ -73,6 +74,8 @@ def pack_recipe(recipe: Recipe) -> bytes:
             packed,
             integers("Q", [len(directives)]),
             directives,
+            integers("Q", [len(recipe.searching)]),
+            recipe.searching,
             compress(listed, 1),
         ]
     )
@@ -159,6 +162,8 @@ def _unpacked(section: bytes) -> Recipe:
     packed, at = _sized(section, 0)
     directives, at = _sized(section, at)
     recipe.directives = bytes(directives)
+    searching, at = _sized(section, at)
+    recipe.searching = bytes(searching)
     numbers = _Numbers(packed.cast("I").tolist())
     listed = strings_of(_inflate(section[at:]))
     texts = iter(listed)

@@ -26,7 +26,8 @@ Properties kept:
 Imports nothing that a start-up would feel: this module is on the way of every
 `iscons`. Knows nothing of what makes a snapshot true.
 
-History of the format: 1; 2: the actions have become a recipe.
+History of the format: 1; 2: the actions have become a recipe; 3: and it tells
+where included files are looked for.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.model.recipe import Recipe
 
-MAGIC = b"INCFRSH\x02"
+MAGIC = b"INCFRSH\x03"
 KEPT = 16
 """Snapshots in one project: as many command lines as people alternate between, and more."""
 

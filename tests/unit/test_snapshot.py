@@ -224,7 +224,7 @@ def test_a_lengthened_file_is_refused(folder: bytes) -> None:
 def test_another_version_is_refused(folder: bytes) -> None:
     """The version stands in the first eight bytes."""
     save(folder, KEY, full())
-    write(folder, read(folder).replace(b"INCFRSH\x02", b"INCFRSH\x03"))
+    write(folder, read(folder).replace(b"INCFRSH\x03", b"INCFRSH\x04"))
 
     with pytest.raises(CorruptRecord, match="version"):
         load(folder, KEY)
