@@ -103,10 +103,10 @@ class Replay:
         self, changed: Sequence[int], environment: Mapping[bytes, bytes], look: Look
     ) -> None:
         """Find out what is to be done, and that it can be. Raises Refused."""
-        self._check_recipe()
         paths, directives = self.snapshot.files.paths, self.recipe.directives
         made = {at for action in self.recipe.actions for at in action.outputs}
         changed = self._with_duplicates(changed)
+        self._check_recipe()
         for at in changed:
             if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b"") and at not in made:
                 raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
@@ -165,8 +165,8 @@ class Replay:
         if recipe.refusal[0]:
             raise Refused(*recipe.refusal)
         for name in ("no_exec", "question"):
-            if neutral.get(name):
-                raise Refused("replay.refuse.option", name)
+            if neutral.get(name) and self.links:
+                raise Refused("replay.refuse.option", f"{name} (files are linked)")
         if recipe.algorithm not in _HASHES:
             raise Refused("replay.refuse.sconsign", f"hash {os.fsdecode(recipe.algorithm)}")
         tops = [(top.hidden_by, top.text) for top in recipe.tops]
@@ -311,6 +311,10 @@ class Replay:
 
         None when SCons must go on, because of `escalation`.
         """
+        if any(self.answer.line.neutral.get(name) for name in ("no_exec", "question")):
+            from incremental_tool.engine.rehearsal import rehearse
+
+            return rehearse(self)
         from incremental_tool.engine.command_cache import CommandCache
         from incremental_tool.engine.planner import Planner
 

@@ -44,7 +44,7 @@ _KEEPING = frozenset({b"compile", b"link"})
 class Replaying:
     """The work of one replay; see `engine.schedule.Work`."""
 
-    def __init__(self, replay: Replay, commands: CommandCache) -> None:
+    def __init__(self, replay: Replay, commands: Optional[CommandCache]) -> None:
         self._replay = replay
         self._commands = commands
         self._paths = replay.snapshot.files.paths
@@ -136,6 +136,7 @@ class Replaying:
         return 0
 
     def _run(self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]) -> int:
+        assert self._commands is not None  # noqa: S101 - only a rehearsal has none
         setting = self._replay.recipe.settings[job.action.setting]
         environment = self._replay.environments[job.action.setting]
         text = line.decode("utf-8", "surrogateescape")
