@@ -19,6 +19,7 @@ from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
 from incremental_tool.engine.plan import Request
 from incremental_tool.model.directives import digest_of_directives, find_directives
+from incremental_tool.model.file_action import LITERAL, FileAction
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.recipe import (
     INSTALL,
@@ -32,13 +33,25 @@ from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store.sconsign import Signature
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from incremental_tool.engine.command_cache import CommandCache
     from incremental_tool.engine.cone import Job
     from incremental_tool.engine.replay import Replay
     from incremental_tool.engine.schedule import Outcome
+    from incremental_tool.model.recipe import Action
 
 _KEEPING = frozenset({b"compile", b"link"})
 """Kinds that write their target anew: the old one may stay in place until the new is known."""
+
+
+class NotReplayed(Exception):  # noqa: N818 - it names a verdict
+    """Why SCons must do a job after all, of which nothing has been done: a reason and detail."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
 
 
 class Replaying:
@@ -119,6 +132,7 @@ class Replaying:
         action = job.action
         outputs = [self._paths[at] for at in action.outputs]
         removable = [] if b"precious" in action.flags else outputs
+        literal = self._literal_steps(action, outputs[0])
         runs = sum(step[:1] == RUN for step in action.steps)
         if runs != 1 or action.kind not in _KEEPING:
             clear(removable)
@@ -133,7 +147,22 @@ class Replaying:
             elif step == INSTALL:
                 for at, output in zip(action.sources, outputs):
                     _install(self._paths[at], output)
+            elif step in literal:
+                literal[step]()
         return 0
+
+    @staticmethod
+    def _literal_steps(action: Action, target: bytes) -> dict[bytes, Callable[[], object]]:
+        """Return what does the steps that are functions of SCons's, before anything is done."""
+        steps = [step for step in action.steps if step.startswith(LITERAL)]
+        if not steps:
+            return {}
+        from incremental_tool.engine.file_actions import NotText, prepared
+
+        try:
+            return {step: prepared(FileAction.of_step(step), target) for step in steps}
+        except NotText as why:
+            raise NotReplayed("replay.refuse.function", str(why)) from None
 
     def _run(self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]) -> int:
         assert self._commands is not None  # noqa: S101 - only a rehearsal has none
@@ -163,6 +192,9 @@ class Replaying:
 
     def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
         """See `Work.finish`."""
+        if isinstance(outcome, NotReplayed):
+            self.escalation = outcome.reason, outcome.detail
+            return
         if outcome != 0:
             self._tell_failed(job, outcome, interrupted=interrupted)
             return
@@ -195,7 +227,8 @@ class Replaying:
         if interrupted:
             why = "Build interrupted."
         elif isinstance(outcome, OSError):
-            why = f"{outcome.filename}: {outcome.strerror}" if outcome.filename else str(outcome)
+            why = outcome.strerror or str(outcome)
+            why = f"{os.fsdecode(outcome.filename)}: {why}" if outcome.filename else why
         else:
             why = f"Error {outcome}" if isinstance(outcome, int) else str(outcome)
         sys.stdout.flush()

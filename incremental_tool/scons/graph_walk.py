@@ -58,6 +58,8 @@ def _unproven_function(target: Any) -> str:
         function = getattr(action, "execfunction", None)
         if function is None or not isinstance(action, SCons.Action.FunctionAction):
             continue
+        if type(function) is SCons.Action.ActionCaller:
+            function = function.parent.actfunc  # Copy, Delete and their like, with arguments
         code = getattr(function, "__code__", None)
         if code is not None and is_scons(code.co_filename):
             continue
