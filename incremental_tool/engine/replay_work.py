@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Optional
 
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
+from incremental_tool.engine.kept_times import KeptTimes
 from incremental_tool.engine.plan import Request
 from incremental_tool.model.directives import digest_of_directives, find_directives
 from incremental_tool.model.file_action import LITERAL, FileAction
@@ -72,6 +73,7 @@ class Replaying:
         }
         self.statuses: dict[int, os.stat_result] = {}
         self._built: set[int] = set()
+        self._times = KeptTimes(replay.database, replay.cache.disk)
         self.escalation: Optional[tuple[str, str]] = None
 
     # --- printing -----------------------------------------------------------------
@@ -133,6 +135,7 @@ class Replaying:
         outputs = [self._paths[at] for at in action.outputs]
         removable = [] if b"precious" in action.flags else outputs
         literal = self._literal_steps(action, outputs[0])
+        self._times.begin(job, outputs)
         runs = sum(step[:1] == RUN for step in action.steps)
         if runs != 1 or action.kind not in _KEEPING:
             clear(removable)
@@ -209,6 +212,7 @@ class Replaying:
                 continue  # SCons does not ask either; the database says what was there
             csig = cache.signature(path, status)
             if csig is not None:
+                status = self._times.put_back(job, path, status, csig) or status
                 self.signatures[at] = Signature(csig, int(status.st_mtime), status.st_size)
                 self.statuses[at] = status
                 self._check_directives(at, path)
