@@ -48,7 +48,7 @@ def test_times(
     """The database must vouch for the old time, and a command must have written something."""
     path = os.fsencode(tmp_path / "o")
     job = Job(0, Action(b"command", [step], [], [0], [1], []), set(), [], forced=False)
-    times = KeptTimes(cast(Sconsign, Database(*known)), RealDisk(os.fsencode(tmp_path)))
+    times = KeptTimes(cast("Sconsign", Database(*known)), RealDisk(os.fsencode(tmp_path)))
     (tmp_path / "o").write_text(content)
     os.utime(path, (OLD, OLD))
 
@@ -65,7 +65,7 @@ def test_a_time_that_the_command_has_set_stays(tmp_path: Path) -> None:
     """What is older than the command was not written by it just so."""
     path = os.fsencode(tmp_path / "o")
     job = Job(0, Action(b"command", [RUN], [], [0], [1], []), set(), [], forced=False)
-    times = KeptTimes(cast(Sconsign, Database("same", OLD, 4)), RealDisk(os.fsencode(tmp_path)))
+    times = KeptTimes(cast("Sconsign", Database("same", OLD, 4)), RealDisk(os.fsencode(tmp_path)))
     (tmp_path / "o").write_text("text")
     os.utime(path, (OLD, OLD))
     times.begin(job, [path])
