@@ -94,6 +94,10 @@ class Replay:
         """What is learnt where include directives are others."""
         self.escalation: Optional[tuple[str, str]] = None
         """Why SCons must go on from where the replay ended: a reason's id and detail."""
+        self.opened = ""
+        """What was printed before the first job, of SCons's words about its progress."""
+        self.told: set[str] = set()
+        """What of targets was told, or is not to be told, when SCons goes on."""
         self.database: Sconsign
         self.cache: MultiLevelCache
 
@@ -323,7 +327,7 @@ class Replay:
         commands = CommandCache(cache, Planner(cache, os.fsencode(self.answer.top)))
         work = Replaying(self, commands)
         with Interruption() as interruption:
-            work.progress(_OPENING)
+            self.opened = work.progress(_OPENING)
             try:
                 self._link()
             except OSError as error:
@@ -353,6 +357,7 @@ class Replay:
             cache.close()
         if work.escalation is not None:
             self.escalation = work.escalation
+            self.told = work.told()
             return None
         return 0 if well else 2
 

@@ -78,10 +78,12 @@ class Replaying:
 
     # --- printing -----------------------------------------------------------------
 
-    def progress(self, text: bytes) -> None:
-        """Print one of SCons's messages about its progress."""
-        if not self._hidden:
-            self._print(text)
+    def progress(self, text: bytes) -> str:
+        """Print one of SCons's messages about its progress; return what was printed."""
+        if self._hidden:
+            return ""
+        self._print(text)
+        return text.decode()
 
     @staticmethod
     def _print(text: bytes) -> None:
@@ -102,6 +104,14 @@ class Replaying:
             self._said += 1
             if not top.hidden_by & self._hidden and not self._is_done(top.files, top.folders):
                 self._print(top.text)
+
+    def told(self) -> set[str]:
+        """Return what SCons is not to tell of targets: what was told, or has had work done."""
+        return {
+            top.text.decode("utf-8", "surrogateescape")
+            for number, top in enumerate(self._replay.recipe.tops)
+            if number < self._said or self._is_done(top.files, top.folders)
+        }
 
     def _is_done(self, files: list[int], folders: list[bytes]) -> bool:
         starts = tuple(b"" if folder == b"." else folder + b"/" for folder in folders)
