@@ -215,8 +215,8 @@ class Replay:
         other: set[int] = set()
         for job in find_cone(self.recipe, self.inputs, set()):
             direct = job.changed & self.inputs.keys()
-            if not direct:
-                continue
+            if not direct or not job.action.outputs:
+                continue  # what is no file is made only after something that was made
             recorded = self._recorded(job)
             different = {
                 at for at in direct if recorded[paths[at]] != self.inputs[at].signature.csig
@@ -297,7 +297,8 @@ class Replay:
             why = why_not(job, silent=silent)
             names = [paths[at] for at in job.action.outputs]
             if why is not None:
-                raise Refused(why[0], f"{os.fsdecode(names[0])}: {why[1]}")
+                what = os.fsdecode(names[0]) if names else "a folder or a name"
+                raise Refused(why[0], f"{what}: {why[1]}")
             for at in job.action.outputs:
                 role = self.recipe.directives[8 * at : 8 * at + 8]
                 if role == OTHER_ROLE:

@@ -160,8 +160,10 @@ def _after_children(tops: Sequence[Any]) -> Iterator[Any]:
 def _take_in(graph: Graph, node: Any) -> None:
     executed = node.state == _EXECUTED
     if isinstance(node, _FS.Dir):
-        if executed and node.builder is not None and node.builder is not _FS.MkdirBuilder:
-            _judge_executed(graph, node)
+        if node.builder is not None and node.builder is not _FS.MkdirBuilder:
+            graph.nodes.append(node)
+            if executed:
+                _judge_executed(graph, node)
     elif isinstance(node, _FS.Base):
         path = node.get_abspath()
         graph.files.add(path)
@@ -185,7 +187,10 @@ def _take_in(graph: Graph, node: Any) -> None:
             graph.files.add(node.rfile().get_abspath())
     elif not isinstance(node, _NAMES):
         graph.refusals.append(("fresh.refuse.outside", f"{node} ({type(node).__name__})"))
-    elif executed and node.has_builder() and _has_action(node):
+    elif node.has_builder() and _has_action(node):
+        graph.nodes.append(node)
+        if not executed:
+            return
         always = node.always_build
         reason = "fresh.refuse.always-build" if always else "fresh.refuse.alias-action"
         graph.refusals.append((reason, str(node)))

@@ -56,7 +56,7 @@ def load(answer: Answer, observed: Observations) -> Optional[Last]:
     actions = {
         tuple(sorted(files.paths[index] for index in action.outputs)): action
         for action in recipe.actions
-        if b"unknown" not in action.flags
+        if b"unknown" not in action.flags and action.outputs
     }
     return Last(recipe, actions)
 

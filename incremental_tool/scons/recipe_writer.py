@@ -131,7 +131,11 @@ class RecipeWriter:
         made_before = []
         for node in graph.nodes:
             made_before.append(len(actions))
-            if node in seen or not isinstance(node, _File) or not node.has_builder():
+            if node in seen or not node.has_builder():
+                continue
+            if not isinstance(node, _File):
+                actions.append(self._action_without_file(node))
+                self._searches.add(())
                 continue
             targets = [node, *(p for p in getattr(node, "target_peers", None) or () if p != node)]
             seen.update(targets)
@@ -139,6 +143,13 @@ class RecipeWriter:
             self._searches.add(targets)
         made_before.append(len(actions))
         return made_before
+
+    def _action_without_file(self, node: Any) -> Action:
+        """Return the action of a folder, an alias or another name: SCons must run it if need be."""
+        flags = {b"no-file"}
+        others = [*(node.depends or ()), *(node.implicit or ()), *(node.prerequisites or ())]
+        implicit = self._places([*node.sources, *others], flags)
+        return Action(b"command", (), sorted(flags), [], [], implicit)
 
     def _action(self, targets: list[Any], before: dict[tuple[bytes, ...], Action]) -> Action:
         node, notes = targets[0], self._notes

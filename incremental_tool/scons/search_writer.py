@@ -61,8 +61,10 @@ class SearchWriter:
         return searching
 
     def _number(self, targets: Sequence[Any]) -> int:
+        if self._off or not targets:
+            return UNKNOWN
         first = targets[0]
-        if self._off or any(target.ignore_set for target in targets):
+        if any(target.ignore_set for target in targets):
             return UNKNOWN
         if first not in self._notes.paths:
             return UNSCANNED

@@ -377,6 +377,33 @@ def test_scons_itself_goes_on(tmp_path: Path) -> None:
     assert plain.seen == ours.seen
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "env.Command(Dir('out'), made, [Mkdir('$TARGET'), 'cp $SOURCE $TARGET/x'])",
+        "env.Command(Dir('out'), [made, 'in'], Mkdir('$TARGET'))",
+        "Default(env.Alias('check', made, 'cp made checked'), made)",
+        "env.Command('after', env.Command(Dir('out'), made, Mkdir('$TARGET')), 'cp made $TARGET')",
+    ],
+)
+def test_what_is_made_and_is_no_file(tmp_path: Path, line: str) -> None:
+    """Folders that are made, and aliases that do something, are SCons's."""
+    script = f"{HEAD}made = env.Command('made', 'in', 'cp $SOURCE $TARGET')\n{line}\n"
+    twins = Twins(tmp_path, {"SConstruct": script, "in": "1\n"})
+    twins.settle()
+    twins.write("in", "2\n")
+    plain, ours = twins.scons(), twins.iscons()
+
+    assert ours.reason == "replay.refuse.action"
+    assert plain.seen == ours.seen
+    twins.compare()
+    twins.iscons()
+    twins.touch("in")
+    plain, ours = twins.scons(), twins.iscons()
+    assert ours.replayed
+    assert plain.seen == ours.seen
+
+
 def test_installed_files(tmp_path: Path) -> None:
     """What SCons's own Install copies is copied, with its times and its mode."""
     twins = Twins(
