@@ -160,7 +160,8 @@ def _after_children(tops: Sequence[Any]) -> Iterator[Any]:
 def _take_in(graph: Graph, node: Any) -> None:
     executed = node.state == _EXECUTED
     if isinstance(node, _FS.Dir):
-        if node.builder is not None and node.builder is not _FS.MkdirBuilder:
+        builder = getattr(node, "builder", None)  # there may be none before SCons asks
+        if builder is not None and builder is not _FS.MkdirBuilder:
             graph.nodes.append(node)
             if executed:
                 _judge_executed(graph, node)

@@ -53,7 +53,8 @@ class SearchWriter:
         for root in set(_FS.get_default_fs().Root.values()):
             for node in list(root._lookupDict.values()):  # noqa: SLF001 - it has no other name
                 if isinstance(node, _FS.Dir):
-                    made = node.builder is not None and node.builder is not _FS.MkdirBuilder
+                    builder = getattr(node, "builder", None)
+                    made = builder is not None and builder is not _FS.MkdirBuilder
                     if node.srcdir is not None or made:
                         searching.folders.append(self._name(node))
                 elif _is_special(node) and node.get_abspath() not in known:
@@ -107,7 +108,7 @@ class SearchWriter:
 
 def _is_special(node: Any) -> bool:
     return bool(
-        node.builder is not None
+        getattr(node, "builder", None) is not None  # there may be none before SCons asks
         or node.side_effect
         or node.depends
         or node.ignore

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SEEDS = 6
+SEEDS = 4
 STEPS = 12
 
 SCONSTRUCT = """\
@@ -175,7 +175,7 @@ def test_dependencies_are_those_that_scons_finds(tmp_path: Path, server: FastPat
     for seed in range(SEEDS):
         answers += run_seed(seed, tmp_path / str(seed), server)
 
-    assert answers["includes replayed"] > SEEDS * STEPS / 5, answers
+    assert answers["includes replayed"] > SEEDS * STEPS / 8, answers
     assert answers["SCons"] <= SEEDS * STEPS / 4, answers
 
 
@@ -183,6 +183,7 @@ FILES = {
     "SConstruct": HEAD
     + """
 env.Append(CPPPATH=["first", "#include"])
+Entry("neither a file nor a folder")
 env.Command("gen/made.h", "made.in", "cp $SOURCE $TARGET")
 env.Program("p", ["m.c", "b.c"])
 """,
