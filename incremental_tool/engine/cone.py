@@ -12,6 +12,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+from incremental_tool.model.file_action import LITERAL
 from incremental_tool.model.recipe import FUNCTION, INSTALL, REFUSED
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def why_not(job: Job, *, silent: bool) -> tuple[str, str] | None:
         return "replay.refuse.action", "what is printed for it is not known"
     for step in job.action.steps:
         paired = len(job.action.sources) == len(job.action.outputs)
-        if step[:1] == FUNCTION and not (step == INSTALL and paired):
+        known = (step == INSTALL and paired) or step.startswith(LITERAL)
+        if step[:1] == FUNCTION and not known:
             return "replay.refuse.function", step[1:].decode("utf-8", "replace")
     return None
 

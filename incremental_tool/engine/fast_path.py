@@ -27,6 +27,7 @@ from incremental_tool.model.snapshot import (
     READING,
     STARTING,
     STDERR,
+    STDOUT,
 )
 from incremental_tool.model.switch import is_on, replay_off
 from incremental_tool.store import last_answer, snapshot
@@ -234,10 +235,11 @@ def _answer(
 def _replayed(replay: Replay, door: int) -> int | None:
     """Do what an edit made necessary; return the exit status, or None if SCons must go on."""
     answer = replay.answer
-    if door == BEFORE_SCONS:
-        sys.stdout.write(entering(answer))
     before = [said for said in replay.snapshot.said if said.when != BUILDING]
-    _print(texts(before, answer.line, door))
+    printed = texts(before, answer.line, door)
+    if door == BEFORE_SCONS:
+        printed.insert(0, (STDOUT, entering(answer)))
+    _print(printed)
     home = os.open(".", os.O_RDONLY)
     try:
         os.chdir(answer.top)
@@ -247,6 +249,9 @@ def _replayed(replay: Replay, door: int) -> int | None:
         os.close(home)
     if replay.escalation is not None:
         _told(Asked(answer, Stale(*replay.escalation)), os.environ)
+        from incremental_tool.engine.said_before import leave_out
+
+        leave_out([*printed, (STDOUT, replay.opened)], replay.told)
     return status
 
 

@@ -1,6 +1,6 @@
 """Renewal: after a replay, let the snapshot say what is there now.
 
-Only rows change: the status of changed inputs, of what was built, of SCons's
+Mostly only rows change: the status of changed inputs, of what was built, of SCons's
 database, and of folders in which files were replaced, provided that what was seen
 of these folders is still so. Anything that is not as the replay left it ends the
 renewal: then the snapshot stays as it was, and the next run asks SCons.
@@ -14,11 +14,11 @@ Knows nothing of how a replay works.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from incremental_tool.engine.freshness import RealLook
 from incremental_tool.model.folder_view import digest_of_view
-from incremental_tool.model.snapshot import ROW, identity
+from incremental_tool.model.snapshot import ROW, Marks, identity
 from incremental_tool.store import snapshot as store
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.base.filesystem import Disk
     from incremental_tool.model.answer import Answer
+    from incremental_tool.model.recipe import Recipe
     from incremental_tool.model.snapshot import Snapshot
 
 
@@ -35,9 +36,11 @@ def renew(
     statuses: Mapping[int, os.stat_result],
     databases: Sequence[bytes],
     disk: Disk,
+    recipe: Optional[Recipe] = None,
 ) -> None:
     """Write the snapshot anew. Raises OSError or ValueError when it cannot be.
 
+    With a `recipe`, that is written, too; files and folders may then be new at the end of theirs.
     `statuses` are those of inputs as they were hashed, and of outputs as they were taken in.
     """
     files = snapshot.files
@@ -59,7 +62,25 @@ def renew(
         rows[at] = ROW.pack(*now)
     for at in folders:
         rows[len(files.paths) + at] = ROW.pack(*_same_view(snapshot, at, disk))
-    store.renew(answer.folder, answer.key, rows)
+    if recipe is None:
+        store.renew(answer.folder, answer.key, rows)
+    else:
+        _rewrite(answer, snapshot, rows, recipe)
+
+
+def _rewrite(answer: Answer, snapshot: Snapshot, rows: Mapping[int, bytes], recipe: Recipe) -> None:
+    """Write the whole snapshot, with files and folders that are new at the end of theirs."""
+    files, folders = snapshot.files, snapshot.folders
+    whole = bytearray(files.packed)
+    whole.extend(bytes(ROW.size * len(files.paths) - len(whole)))
+    whole += folders.packed
+    for place, row in rows.items():
+        whole[place * ROW.size : (place + 1) * ROW.size] = row
+    end = ROW.size * len(files.paths)
+    snapshot.files = Marks(files.paths, whole[:end])
+    snapshot.folders = Marks(folders.paths, whole[end:])
+    snapshot.recipe = recipe
+    store.save(answer.folder, answer.key, snapshot)
 
 
 def _folders(snapshot: Snapshot) -> list[int]:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from incremental_tool.engine.freshness import Look
+    from incremental_tool.engine.lessons import Lessons
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.model.answer import Answer
     from incremental_tool.model.recipe import Recipe
@@ -93,8 +94,14 @@ class Replay:
         self.recorded: dict[int, dict[bytes, Optional[str]]] = {}
         """A job's number -> what its target was built from, as the database has it."""
         self.environments: dict[int, dict[str, str]] = {}
+        self.lessons: Optional[Lessons] = None
+        """What is learnt where include directives are others."""
         self.escalation: Optional[tuple[str, str]] = None
         """Why SCons must go on from where the replay ended: a reason's id and detail."""
+        self.opened = ""
+        """What was printed before the first job, of SCons's words about its progress."""
+        self.told: set[str] = set()
+        """What of targets was told, or is not to be told, when SCons goes on."""
         self.database: Sconsign
         self.cache: MultiLevelCache
 
@@ -104,13 +111,13 @@ class Replay:
         self, changed: Sequence[int], environment: Mapping[bytes, bytes], look: Look
     ) -> None:
         """Find out what is to be done, and that it can be. Raises Refused."""
-        self._check_recipe()
         paths, directives = self.snapshot.files.paths, self.recipe.directives
         index = self.recipe.index
         if index is None or len(index.makers) != len(paths):
             raise CorruptRecord("its recipe is one of other files")
         changed = self._with_duplicates(changed)
         made = {at for at in changed if index.is_made(at)}
+        self._check_recipe()
         for at in changed:
             if directives[8 * at : 8 * at + 8] in (OTHER_ROLE, b"") and at not in made:
                 raise Refused("replay.refuse.file", os.fsdecode(paths[at]))
@@ -122,7 +129,7 @@ class Replay:
         try:
             self.database = Sconsign(self.recipe.database)
             self._look_at_files(changed, look, made)
-            self._find_jobs()
+            self._find_jobs(made)
         except (Unexpected, OSError) as error:
             raise Refused("replay.refuse.sconsign", str(error)) from None
         self._check_jobs()
@@ -169,8 +176,8 @@ class Replay:
         if recipe.refusal[0]:
             raise Refused(*recipe.refusal)
         for name in ("no_exec", "question"):
-            if neutral.get(name):
-                raise Refused("replay.refuse.option", name)
+            if neutral.get(name) and self.links:
+                raise Refused("replay.refuse.option", f"{name} (files are linked)")
         if recipe.algorithm not in _HASHES:
             raise Refused("replay.refuse.sconsign", f"hash {os.fsdecode(recipe.algorithm)}")
         tops = [(top.hidden_by, top.text) for top in recipe.tops]
@@ -204,14 +211,22 @@ class Replay:
                 raise Refused("replay.refuse.file", os.fsdecode(path))
             self.inputs[at] = Input(status, _signature(signature, status))
 
-    def _find_jobs(self) -> None:
+    def signed(self, path: bytes) -> Input:
+        """Look at a file of which nothing is known, and sign it. Raises Refused or OSError."""
+        status = self.cache.disk.stat(path)
+        signature = self.cache.signature(path, status)
+        if signature is None:
+            raise Refused("replay.refuse.file", os.fsdecode(path))
+        return Input(status, _signature(signature, status))
+
+    def _find_jobs(self, made: set[int]) -> None:
         """Find the cone of what has another content, and what depends on merely touched files."""
         paths = self.snapshot.files.paths
         other: set[int] = set()
         for job in find_cone(self.recipe, self.inputs, set()):
             direct = job.changed & self.inputs.keys()
-            if not direct:
-                continue
+            if not direct or not job.action.outputs:
+                continue  # what is no file is made only after something that was made
             recorded = self._recorded(job)
             different = {
                 at for at in direct if recorded[paths[at]] != self.inputs[at].signature.csig
@@ -219,6 +234,8 @@ class Replay:
             other |= different
             if not different:
                 self.touched.append(job)
+        directives = self._changed_directives(other, made)
+        other |= directives.keys()
         self.jobs = find_cone(self.recipe, other, self.missing)
         if len(self.jobs) > _WORTH_LOADING:
             self.cache.files.load()
@@ -227,8 +244,20 @@ class Replay:
         for job in self.jobs:
             job.changed |= self.inputs.keys() & set(job.inputs)
             self._recorded(job)
-        for at in sorted(other):
-            self._check_directives(at)
+        if directives:
+            self._learn(directives)
+
+    def _learn(self, directives: dict[int, bytes]) -> None:
+        """Find the dependencies where include directives are others."""
+        from incremental_tool.engine.lessons import Lessons
+        from incremental_tool.engine.rescan import Unfound
+
+        try:
+            self.lessons = Lessons(self, directives)
+        except Unfound as why:
+            raise Refused(*why.args) from None
+        except OSError as error:
+            raise Refused("replay.refuse.includes", str(error)) from None
 
     def _recorded(self, job: Job) -> dict[bytes, Optional[str]]:
         known = self.recorded.get(job.number)
@@ -247,20 +276,31 @@ class Replay:
                         known[name] = None
         return known
 
-    def _check_directives(self, at: int) -> None:
-        """Raise unless SCons would find the same implicit dependencies in a changed file."""
-        path = self.snapshot.files.paths[self.source_of.get(at, at)]
-        known = self.recipe.directives[8 * at : 8 * at + 8]
-        if known == NEVER_SCANNED:
-            return
-        if known == SCANNED_OTHERWISE:
-            raise Refused("replay.refuse.scanner", os.fsdecode(path))
-        content = self.cache.disk.read(path)
-        if digest_of(content) != self.cache.files.digest(path):
-            raise Refused("replay.refuse.moved", os.fsdecode(path))
-        found = find_directives(content)
-        if found is None or digest_of_directives(found) != known:
-            raise Refused("replay.refuse.includes", os.fsdecode(path))
+    def _changed_directives(self, other: set[int], made: set[int]) -> dict[int, bytes]:
+        """Return the changed files in which SCons's scanner would find something else."""
+        changed = {}
+        for at in sorted(self.inputs):
+            path = self.snapshot.files.paths[self.source_of.get(at, at)]
+            known = self.recipe.directives[8 * at : 8 * at + 8]
+            if known in (NEVER_SCANNED, OTHER_ROLE):
+                continue
+            if known == SCANNED_OTHERWISE:
+                if at not in other:
+                    continue
+                raise Refused("replay.refuse.scanner", os.fsdecode(path))
+            content = self.cache.disk.read(path)
+            if digest_of(content) != self.cache.files.digest(path):
+                raise Refused("replay.refuse.moved", os.fsdecode(path))
+            found = find_directives(content)
+            if found is None:
+                raise Refused("replay.refuse.includes", os.fsdecode(path))
+            digest = digest_of_directives(found)
+            if digest == known:
+                continue
+            if at in made or at in self.source_of:
+                raise Refused("replay.refuse.includes", os.fsdecode(path))
+            changed[at] = digest
+        return changed
 
     def _check_jobs(self) -> None:
         paths = self.snapshot.files.paths
@@ -269,7 +309,8 @@ class Replay:
             why = why_not(job, silent=silent)
             names = [paths[at] for at in job.action.outputs]
             if why is not None:
-                raise Refused(why[0], f"{os.fsdecode(names[0])}: {why[1]}")
+                what = os.fsdecode(names[0]) if names else "a folder or a name"
+                raise Refused(why[0], f"{what}: {why[1]}")
             for at in job.action.outputs:
                 role = self.recipe.directives[8 * at : 8 * at + 8]
                 if role == OTHER_ROLE:
@@ -287,6 +328,10 @@ class Replay:
 
         None when SCons must go on, because of `escalation`.
         """
+        if any(self.answer.line.neutral.get(name) for name in ("no_exec", "question")):
+            from incremental_tool.engine.rehearsal import rehearse
+
+            return rehearse(self)
         from incremental_tool.engine.command_cache import CommandCache
         from incremental_tool.engine.planner import Planner
 
@@ -295,7 +340,7 @@ class Replay:
         commands = CommandCache(cache, Planner(cache, os.fsencode(self.answer.top)))
         work = Replaying(self, commands)
         with Interruption() as interruption:
-            work.progress(_OPENING)
+            self.opened = work.progress(_OPENING)
             try:
                 self._link()
             except OSError as error:
@@ -321,10 +366,11 @@ class Replay:
                 work.progress(b"scons: writing .sconsign file.\n")
             written = self._write_database(work.signatures)
             cache.commit(learned=len(self.inputs) + len(work.statuses) > _WORTH_SAVING)
-            self._renew_snapshot(work, written)
+            self._renew_snapshot(work, written, well=well)
             cache.close()
         if work.escalation is not None:
             self.escalation = work.escalation
+            self.told = work.told()
             return None
         return 0 if well else 2
 
@@ -342,9 +388,11 @@ class Replay:
                 renewed = {paths[at]: signatures[at] for at in job.inputs if at in signatures}
                 for output in job.action.outputs:
                     database.renew_sources(paths[output], renewed)
+        if self.lessons is not None:
+            self.lessons.write(database, signatures)
         return database.write()
 
-    def _renew_snapshot(self, work: Replaying, written: Sequence[bytes]) -> None:
+    def _renew_snapshot(self, work: Replaying, written: Sequence[bytes], *, well: bool) -> None:
         """Let the snapshot say what is there now, if the inputs are as they were hashed.
 
         What a failed job depends on, or one that had to wait for it, stays another than recorded.
@@ -357,8 +405,14 @@ class Replay:
             if job.state not in (RAN, SKIPPED):
                 for at in job.inputs:
                     statuses.pop(at, None)
+        recipe = None
+        if self.lessons is not None and well:
+            self.lessons.teach()
+            recipe = self.recipe
+        elif self.lessons is not None:
+            self.lessons.forget(statuses)
         try:
-            renew(self.answer, self.snapshot, statuses, written, self.cache.disk)
+            renew(self.answer, self.snapshot, statuses, written, self.cache.disk, recipe)
         except (OSError, ValueError):
             pass  # the next run asks SCons
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
+from incremental_tool.engine.kept_times import KeptTimes
 from incremental_tool.engine.plan import Request
 from incremental_tool.model.directives import digest_of_directives, find_directives
+from incremental_tool.model.file_action import LITERAL, FileAction
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.recipe import (
     INSTALL,
@@ -32,6 +34,8 @@ from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store.sconsign import Signature
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from incremental_tool.engine.command_cache import CommandCache, Missed
     from incremental_tool.engine.cone import Job
     from incremental_tool.engine.replay import Replay
@@ -43,17 +47,30 @@ _KEEPING = frozenset({b"compile", b"link"})
 
 
 class _Begun(NamedTuple):
-    """A job at the first of its commands for which no result is known: that step's number."""
+    """A job at the first of its commands for which no result is known: that step's number.
+
+    `literal` are its steps that are functions of SCons's.
+    """
 
     number: int
     request: Request
     missed: Missed
+    literal: dict[bytes, Callable[[], object]]
+
+
+class NotReplayed(Exception):  # noqa: N818 - it names a verdict
+    """Why SCons must do a job after all, of which nothing has been done: a reason and detail."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
 
 
 class Replaying:
     """The work of one replay; see `engine.schedule.Work`."""
 
-    def __init__(self, replay: Replay, commands: CommandCache) -> None:
+    def __init__(self, replay: Replay, commands: Optional[CommandCache]) -> None:
         self._replay = replay
         self._commands = commands
         self._paths = replay.snapshot.files.paths
@@ -70,14 +87,17 @@ class Replaying:
         }
         self.statuses: dict[int, os.stat_result] = {}
         self._built: set[int] = set()
+        self._times = KeptTimes(replay.database, replay.cache.disk)
         self.escalation: Optional[tuple[str, str]] = None
 
     # --- printing -----------------------------------------------------------------
 
-    def progress(self, text: bytes) -> None:
-        """Print one of SCons's messages about its progress."""
-        if not self._hidden:
-            self._print(text)
+    def progress(self, text: bytes) -> str:
+        """Print one of SCons's messages about its progress; return what was printed."""
+        if self._hidden:
+            return ""
+        self._print(text)
+        return text.decode()
 
     @staticmethod
     def _print(text: bytes) -> None:
@@ -99,6 +119,14 @@ class Replaying:
             if not top.hidden_by & self._hidden and not self._is_done(top.files, top.folders):
                 self._print(top.text)
 
+    def told(self) -> set[str]:
+        """Return what SCons is not to tell of targets: what was told, or has had work done."""
+        return {
+            top.text.decode("utf-8", "surrogateescape")
+            for number, top in enumerate(self._replay.recipe.tops)
+            if number < self._said or self._is_done(top.files, top.folders)
+        }
+
     def _is_done(self, files: list[int], folders: list[bytes]) -> bool:
         starts = tuple(b"" if folder == b"." else folder + b"/" for folder in folders)
         for job in self._replay.jobs:
@@ -115,10 +143,13 @@ class Replaying:
         """See `Work.is_needed`: SCons's content decision."""
         if job.forced:
             return True
+        lessons = self._replay.lessons
+        if lessons is not None and lessons.is_other(job):
+            return True
         recorded = self._replay.recorded[job.number]
         for at in job.changed:
             signature = self.signatures.get(at)
-            if signature is not None and recorded[self._paths[at]] != signature.csig:
+            if signature is not None and recorded.get(self._paths[at]) != signature.csig:
                 return True
         return False
 
@@ -127,6 +158,8 @@ class Replaying:
         action = job.action
         outputs = [self._paths[at] for at in action.outputs]
         removable = [] if b"precious" in action.flags else outputs
+        literal = self._literal_steps(action, outputs[0])
+        self._times.begin(job, outputs)
         runs = sum(step[:1] == RUN for step in action.steps)
         if runs != 1 or action.kind not in _KEEPING:
             clear(removable)
@@ -134,12 +167,12 @@ class Replaying:
         for number, step in enumerate(action.steps):
             if step[:1] == RUN:
                 request = self._request(job, step[1:], outputs, removable)
-                missed = self._commands.begin(request)
+                missed = self._runner().begin(request)
                 if missed is not None:
-                    self._begun[job.number] = _Begun(number, request, missed)
+                    self._begun[job.number] = _Begun(number, request, missed, literal)
                     return None
             else:
-                self._show_or_install(action, step)
+                self._do(action, step, literal)
         return 0
 
     def perform(self, job: Job) -> int:
@@ -152,25 +185,45 @@ class Replaying:
                 break
             if step[:1] == RUN:
                 request = self._request(job, step[1:], request.targets, [])
-                missed = self._commands.begin(request)
+                missed = self._runner().begin(request)
                 status = 0 if missed is None else self._finish(job, request, missed)
             else:
-                self._show_or_install(job.action, step)
+                self._do(job.action, step, begun.literal)
         return status
 
-    def _show_or_install(self, action: Action, step: bytes) -> None:
+    def _runner(self) -> CommandCache:
+        assert self._commands is not None  # noqa: S101 - only a rehearsal has none
+        return self._commands
+
+    @staticmethod
+    def _literal_steps(action: Action, target: bytes) -> dict[bytes, Callable[[], object]]:
+        """Return what does the steps that are functions of SCons's, before anything is done."""
+        steps = [step for step in action.steps if step.startswith(LITERAL)]
+        if not steps:
+            return {}
+        from incremental_tool.engine.file_actions import NotText, prepared
+
+        try:
+            return {step: prepared(FileAction.of_step(step), target) for step in steps}
+        except NotText as why:
+            raise NotReplayed("replay.refuse.function", str(why)) from None
+
+    def _do(self, action: Action, step: bytes, literal: dict[bytes, Callable[[], object]]) -> None:
+        """Do a step that is no command."""
         if step[:1] == SHOW and not self._silent:
             self._print(step[1:] + b"\n")
         elif step == INSTALL:
             for at, output in zip(action.sources, action.outputs):
                 _install(self._paths[at], self._paths[output])
+        elif step in literal:
+            literal[step]()
 
     def _finish(self, job: Job, request: Request, missed: Missed) -> int:
         def plain() -> int:
             environment = self._replay.environments[job.action.setting]
             return subprocess.Popen([request.shell, "-c", request.text], env=environment).wait()
 
-        return self._commands.finish(request, missed, plain)
+        return self._runner().finish(request, missed, plain)
 
     def _request(
         self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]
@@ -194,6 +247,9 @@ class Replaying:
 
     def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
         """See `Work.finish`."""
+        if isinstance(outcome, NotReplayed):
+            self.escalation = outcome.reason, outcome.detail
+            return
         if outcome != 0:
             self._tell_failed(job, outcome, interrupted=interrupted)
             return
@@ -208,6 +264,7 @@ class Replaying:
                 continue  # SCons does not ask either; the database says what was there
             csig = cache.signature(path, status)
             if csig is not None:
+                status = self._times.put_back(job, path, status, csig) or status
                 self.signatures[at] = Signature(csig, int(status.st_mtime), status.st_size)
                 self.statuses[at] = status
                 self._check_directives(at, path)
@@ -226,7 +283,8 @@ class Replaying:
         if interrupted:
             why = "Build interrupted."
         elif isinstance(outcome, OSError):
-            why = f"{outcome.filename}: {outcome.strerror}" if outcome.filename else str(outcome)
+            why = outcome.strerror or str(outcome)
+            why = f"{os.fsdecode(outcome.filename)}: {why}" if outcome.filename else why
         else:
             why = f"Error {outcome}" if isinstance(outcome, int) else str(outcome)
         sys.stdout.flush()

@@ -99,6 +99,7 @@ REFUSED = {
     b"folder": "its command runs in another folder",
     b"ignore-errors": "it ignores its command's status",
     b"links": "it makes symbolic links",
+    b"no-file": "what it makes is no file",
     b"other-inputs": "it depends on what is no file",
     b"own-printing": "its command is printed by a function of the project",
     b"own-spawn": "its commands are run by a function of the project",

@@ -25,6 +25,8 @@ from incremental_tool.model.recipe import FUNCTION, INSTALL, RUN, SHOW
 from incremental_tool.scons.action_kind import Chosen, kind_of
 from incremental_tool.scons.call_site import is_scons
 from incremental_tool.scons.decider import decide, decide_unless_chosen, is_content_decider
+from incremental_tool.scons.file_action_notes import step_of
+from incremental_tool.scons.search_notes import SearchNotes
 from incremental_tool.scons.spawn import CONTEXT, CachingSpawn, mode_of
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class ActionNotes:
         self.surroundings: dict[Any, Surroundings] = {}
         self.extended: set[Any] = set()
         """Targets that were given actions to run before or after their own."""
+        self.searches = SearchNotes(observed)
 
     def observe(self, replacements: Replacements) -> None:
         """Note what actions do, until `replacements` are restored."""
@@ -82,6 +85,7 @@ class ActionNotes:
         for name in ("add_pre_action", "add_post_action"):
             replace(SCons.Executor.Executor, name, self._make_extension)
             replace(SCons.Executor.Null, name, self._make_extension)
+        self.searches.observe(replacements)
 
     def note_running(self, target: Any) -> None:
         """Note the kind of a target's action, which SCons forgets once it is built."""
@@ -146,11 +150,13 @@ class ActionNotes:
     def _make_function(self, original: Any) -> Any:
         def execute(action: Any, target: Any, source: Any, env: Any, executor: Any = None) -> Any:
             try:
-                targets = executor.get_all_targets() if executor is not None else target
-                self._note_function(action.execfunction, targets, env)
+                self._note_function(action, target, env, executor)
             except Exception as error:
                 self._observed.failed("FunctionAction.execute", error)
-            return original(action, target, source, env, executor=executor)
+            result = original(action, target, source, env, executor=executor)
+            if result and executor is not None:
+                self._flag(_first(executor), b"unknown")  # what would have come next is not known
+            return result
 
         return execute
 
@@ -178,7 +184,9 @@ class ActionNotes:
         if any("\0" in word for word in args):
             self._flag(first, b"unknown")
 
-    def _note_function(self, function: Any, targets: Sequence[Any], env: Any) -> None:
+    def _note_function(self, action: Any, target: Sequence[Any], env: Any, executor: Any) -> None:
+        function = action.execfunction
+        targets = executor.get_all_targets() if executor is not None else target
         name = str(getattr(function, "__name__", type(function).__name__))
         code = getattr(function, "__code__", None)
         own = code is not None and is_scons(code.co_filename)
@@ -189,6 +197,17 @@ class ActionNotes:
         if own and name == "installFunc" and env.get("INSTALL") is SCons.Tool.install.copyFunc:
             self.steps.setdefault(targets[0], []).append(INSTALL)
             self._note_environment(targets[0], env)
+            return
+        literal = None
+        if executor is not None:
+            sources = list(map(SCons.Action.rfile, executor.get_all_sources()))
+            literal = step_of(action, targets, sources, env)
+        if literal is not None:
+            self.steps.setdefault(targets[0], []).append(literal)
+            self._note_environment(targets[0], env)
+            self._note_executor(targets[0], executor)
+            if os.getcwd() != self._top:
+                self._flag(targets[0], b"folder")
             return
         step = FUNCTION + _text(f"SCons.{name}" if own else name)
         self.steps.setdefault(targets[0], []).append(step)
@@ -216,10 +235,14 @@ class ActionNotes:
             self._flag(first, b"unknown")  # what would have come next is not known
         if action.exitstatfunc is not SCons.Action.default_exitstatfunc:
             self._flag(first, b"own-status")
+        self._note_executor(first, executor)
+        self._note_environment(first, env)
+
+    def _note_executor(self, first: Any, executor: Any) -> None:
+        """Note what an action asked for that is another in each run."""
         memo = getattr(executor, "_memo", {})
         if hasattr(executor, "_changed_sources_list") or "_get_changed_sources" in memo:
             self._flag(first, b"changed-only")
-        self._note_environment(first, env)
 
 
 def _decides_by_content(env: Any) -> bool:

@@ -61,6 +61,8 @@ def _unproven_function(target: Any) -> str:
         function = getattr(action, "execfunction", None)
         if function is None or not isinstance(action, SCons.Action.FunctionAction):
             continue
+        if type(function) is SCons.Action.ActionCaller:
+            function = function.parent.actfunc  # Copy, Delete and their like, with arguments
         code = getattr(function, "__code__", None)
         if code is not None and is_scons(code.co_filename):
             continue
@@ -166,8 +168,11 @@ def _after_children(tops: Sequence[Any]) -> Iterator[Any]:
 def _take_in(graph: Graph, node: Any, real: RealFiles) -> None:
     executed = node.state == _EXECUTED
     if isinstance(node, _FS.Dir):
-        if executed and node.builder is not None and node.builder is not _FS.MkdirBuilder:
-            _judge_executed(graph, node)
+        builder = getattr(node, "builder", None)  # there may be none before SCons asks
+        if builder is not None and builder is not _FS.MkdirBuilder:
+            graph.nodes.append(node)
+            if executed:
+                _judge_executed(graph, node)
     elif isinstance(node, _FS.Base):
         path = node.get_abspath()
         built = node.has_builder()
@@ -191,7 +196,10 @@ def _take_in(graph: Graph, node: Any, real: RealFiles) -> None:
             graph.files.setdefault(file.get_abspath(), False)
     elif not isinstance(node, _NAMES):
         graph.refusals.append(("fresh.refuse.outside", f"{node} ({type(node).__name__})"))
-    elif executed and node.has_builder() and _has_action(node):
+    elif node.has_builder() and _has_action(node):
+        graph.nodes.append(node)
+        if not executed:
+            return
         always = node.always_build
         reason = "fresh.refuse.always-build" if always else "fresh.refuse.alias-action"
         graph.refusals.append((reason, str(node)))

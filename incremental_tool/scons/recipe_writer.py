@@ -36,9 +36,11 @@ from incremental_tool.model.recipe import (
 )
 from incremental_tool.scons import recipe_memory
 from incremental_tool.scons.node_place import RealFiles, text_of
+from incremental_tool.scons.search_writer import SearchWriter
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.unseen_command import Substitution
 from incremental_tool.store.recipe_actions import PackedActions
+from incremental_tool.store.searching import pack_searching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +91,7 @@ class RecipeWriter:
         self._roles = bytearray(OTHER_ROLE * len(self._paths))
         self._with_role = bytearray(len(self._paths))
         self._folders: set[bytes] = set()
+        self._searches = SearchWriter(notes.searches, self._name)
 
     def write(self, graph: Graph) -> None:
         """Fill the recipe in from the graph."""
@@ -102,6 +105,7 @@ class RecipeWriter:
             self._expand(node, files, folders, set())
             recipe.tops.append(Top(made_before[place], hidden_by, text.encode(), files, folders))
         recipe.folders = sorted(self._folders)
+        recipe.searching = pack_searching(self._searches.finish(set(graph.nodes)))
         recipe.directives = bytes(self._roles)
 
     def _write_options(self) -> None:
@@ -135,13 +139,25 @@ class RecipeWriter:
         made_before = []
         for node in graph.nodes:
             made_before.append(len(actions))
-            if node in seen or not isinstance(node, _File) or not node.has_builder():
+            if node in seen or not node.has_builder():
+                continue
+            if not isinstance(node, _File):
+                self._add_action_without_file(node)
+                self._searches.add(())
                 continue
             targets = [node, *(p for p in getattr(node, "target_peers", None) or () if p != node)]
             seen.update(targets)
             self._add_action(targets, before)
+            self._searches.add(targets)
         made_before.append(len(actions))
         return made_before
+
+    def _add_action_without_file(self, node: Any) -> None:
+        """Add the action of a folder, an alias or another name: SCons must run it if need be."""
+        flags = {b"no-file"}
+        others = [*(node.depends or ()), *(node.implicit or ()), *(node.prerequisites or ())]
+        implicit = self._places([*node.sources, *others], flags)
+        self.actions.add(b"command", b"", b" ".join(sorted(flags)), ((), (), implicit), 0)
 
     def _add_action(self, targets: list[Any], before: Optional[EarlierActions]) -> None:
         node, notes = targets[0], self._notes

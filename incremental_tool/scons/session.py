@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import SCons.Node
 import SCons.Node.FS
 import SCons.Script
+import SCons.Script.Main
 import SCons.Util
 
 from incremental_tool.base.errors import UserError
@@ -90,7 +91,8 @@ class Session:
 
     def _open(self, env: Any) -> None:
         try:
-            if SCons.Script.GetOption("no_exec"):
+            # Not by GetOption: what the project asks for by that counts for what is recorded.
+            if SCons.Script.Main.OptionsParser.values.no_exec:
                 self.off = True  # -n writes nothing, and so do we
                 return
             top = SCons.Node.FS.get_default_fs().Top.get_abspath()

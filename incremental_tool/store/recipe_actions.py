@@ -220,7 +220,7 @@ class EarlierActions:
     def _rest(self) -> Iterator[tuple[tuple[bytes, ...], Noted]]:
         paths = self._paths
         for action in self._actions:
-            if b"unknown" not in action.flags:
+            if b"unknown" not in action.flags and action.outputs:
                 try:
                     names = tuple(sorted([paths[index] for index in action.outputs]))
                 except IndexError:

@@ -186,6 +186,33 @@ class Sconsign:
                 found[os.fsencode(name)] = getattr(signature, "csig", None)
         return found
 
+    def implicit_of(self, target: bytes) -> list[bytes]:
+        """Return the implicit dependencies that a target was built from. Raises Unexpected."""
+        return self._names_of(target, 2)
+
+    def depends_of(self, target: bytes) -> list[bytes]:
+        """Return the declared dependencies that a target was built from. Raises Unexpected."""
+        return self._names_of(target, 1)
+
+    def _names_of(self, target: bytes, number: int) -> list[bytes]:
+        info = getattr(self._entry(target), "binfo", None)
+        if info is None:
+            raise Unexpected(f"{os.fsdecode(target)} has no entry")
+        return [os.fsencode(name) for name in _pairs(info)[number][0]]
+
+    def has_place_for(self, path: bytes) -> bool:
+        """Tell whether the file that a path's entry belongs to is there."""
+        return self._single or os.path.exists(self._file(_split(path)[0]))
+
+    def add(self, path: bytes, signature: Signature) -> None:
+        """Keep a file that is not made, and of which there may be no entry."""
+        folder, name = _split(path)
+        if name not in self._entries(folder):
+            entry = _CLASSES["SCons.SConsign", "SConsignEntry"]()
+            entry.__dict__.update(binfo=_no_sources(), ninfo=None, _version_id=2)
+            self._entries(folder)[name] = entry
+        self.renew(path, signature)
+
     def renew(self, path: bytes, signature: Signature) -> None:
         """Bring forward what is kept of a file itself, if anything is."""
         entry = self._entry(path)
@@ -205,6 +232,28 @@ class Sconsign:
                     changed = True
         if changed:
             self._touched.add(_split(target)[0])
+
+    def renew_implicit(
+        self, target: bytes, names: list[bytes], signatures: dict[bytes, Signature]
+    ) -> None:
+        """Give a target other implicit dependencies. Raises Unexpected.
+
+        Those that have no new signature keep the one that the target, or their own entry, has.
+        """
+        info = self._entry(target).binfo
+        known = dict(zip(*_pairs(info)[2]))
+        records = []
+        for name in names:
+            signature = signatures.get(name)
+            if signature is None and os.fsdecode(name) in known:
+                records.append(known[os.fsdecode(name)])
+                continue
+            signature = signature or self.signature(name)
+            if signature is None:
+                raise Unexpected(f"{os.fsdecode(name)} has no signature")
+            records.append(_record(signature))
+        info.bimplicit, info.bimplicitsigs = list(map(os.fsdecode, names)), records
+        self._touched.add(_split(target)[0])
 
     def write(self) -> list[bytes]:
         """Write what has changed, each file whole or not at all; return the files. Raises OSError.
@@ -240,6 +289,14 @@ def _record(signature: Signature) -> Record:
     record.__dict__.update(
         csig=signature.csig, timestamp=signature.timestamp, size=signature.size, _version_id=2
     )
+    return record
+
+
+def _no_sources() -> Record:
+    """Return what SCons keeps of what a file was built from that it has not built."""
+    record = _CLASSES["SCons.Node.FS", "FileBuildInfo"]()
+    record.__dict__.update({name: [] for names in _LISTS for name in names})
+    record.__dict__.update(bactsig=None, _version_id=2)
     return record
 
 

@@ -191,7 +191,8 @@ CASES = {
     ),
     "one .sconsign a folder": Case(
         {"in": "1\n"},
-        "SConsignFile(None)\n" + COPY,
+        # SCons signs a command's program, too, in a file in the program's folder.
+        "SConsignFile(None)\nenv['IMPLICIT_COMMAND_DEPENDENCIES'] = 0\n" + COPY,
         [(remove(".sconsign"), "file-gone .sconsign"), (write("in", "2\n"), "file-changed in")],
     ),
     "other deciders": Case(
