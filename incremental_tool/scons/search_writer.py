@@ -43,8 +43,8 @@ class SearchWriter:
         """Write how the dependencies of the next action are found."""
         self._searching.of.append(self._number(targets))
 
-    def finish(self, made: Collection[Any]) -> Searching:
-        """Write what holds for all actions; `made` are the nodes that the recipe makes."""
+    def finish(self, known: Collection[Any]) -> Searching:
+        """Write what holds for all actions; `known` are the nodes that the recipe makes."""
         searching = self._searching
         searching.commands = sorted(map(self._name, self._notes.commands))
         for suffix, scanner in SCons.Tool.SourceFileScanner.function.items():
@@ -57,7 +57,7 @@ class SearchWriter:
                     made = builder is not None and builder is not _FS.MkdirBuilder
                     if node.srcdir is not None or made:
                         searching.folders.append(self._name(node))
-                elif _is_special(node) and node not in made:
+                elif _is_special(node) and node not in known:
                     searching.reserved.append(self._name(node))
         return searching
 
