@@ -24,6 +24,7 @@ import SCons.Util
 from incremental_tool.base.errors import UserError
 from incremental_tool.engine.multi_level_cache import MultiLevelCache, tell_stderr
 from incremental_tool.engine.settings import NAMES, settings_for
+from incremental_tool.scons.observations import BUSY
 
 if TYPE_CHECKING:
     from incremental_tool.engine.command_cache import CommandCache
@@ -135,7 +136,8 @@ class Session:
         if cache is None or self.off:
             return
         try:
-            cache.commit()
+            with BUSY:  # the figures that are printed say nothing of what SCons had to do
+                cache.commit()
             cache.begin_run()  # --interactive builds again in this process
             cache.files.release()  # what comes next is the recorder, and the end
         except Exception as error:

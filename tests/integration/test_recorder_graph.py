@@ -468,3 +468,14 @@ def test_what_is_printed_is_what_scons_would_print(project: Recorded) -> None:
         fast = project.run("incremental_tool.launcher", *options)
 
         assert scons == fast
+
+
+def test_the_tools_own_words_are_none_of_the_builds(project: Recorded) -> None:
+    """A build that prints the tool's figures and reasons is kept like any other."""
+    project.write("in", "1\n")
+    project.write("SConstruct", script(COPY))
+    ended = project.run("SCons", "-Q", INCREMENTAL_STATS="1", INCREMENTAL_EXPLAIN="1")
+
+    assert "Build statistics" in ended.out
+    assert project.told() == "recorded"
+    assert project.ask() == "fresh"
