@@ -34,7 +34,12 @@ from incremental_tool.engine.replay_work import Replaying
 from incremental_tool.engine.schedule import Interruption, run_jobs
 from incremental_tool.engine.settings import settings_for
 from incremental_tool.model.directives import digest_of_directives, find_directives
-from incremental_tool.model.recipe import NEVER_SCANNED, OTHER_ROLE, SCANNED_OTHERWISE
+from incremental_tool.model.recipe import (
+    NEVER_SCANNED,
+    OTHER_ROLE,
+    REFUSED,
+    SCANNED_OTHERWISE,
+)
 from incremental_tool.model.snapshot import BUILDING, HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store import snapshot as snapshots
 from incremental_tool.store.sconsign import Sconsign, Signature, Unexpected
@@ -304,10 +309,16 @@ class Replay:
 
     def _check_jobs(self) -> None:
         paths = self.snapshot.files.paths
+        for job in self.touched:
+            if b"decider" in job.action.flags:  # a new time may be enough for it
+                name = os.fsdecode(paths[job.action.outputs[0]])
+                raise Refused("replay.refuse.action", f"{name}: {REFUSED[b'decider']}")
         silent = bool(self.answer.line.neutral.get("silent"))
         for job in self.jobs:
             why = why_not(job, silent=silent)
             names = [paths[at] for at in job.action.outputs]
+            if why is None and self._is_vouched_for_in_part(job):
+                why = "replay.refuse.action", "not all that was declared for it are files"
             if why is not None:
                 what = os.fsdecode(names[0]) if names else "a folder or a name"
                 raise Refused(why[0], f"{what}: {why[1]}")
@@ -320,6 +331,12 @@ class Replay:
             below = folders_below(self.recipe.folders, names)
             if below is not None:
                 raise Refused("replay.refuse.folder", os.fsdecode(below))
+
+    def _is_vouched_for_in_part(self, job: Job) -> bool:
+        """Tell whether a command's inputs are those declared, and not all of them are known."""
+        if b"more-inputs" not in job.action.flags:
+            return False
+        return self.recipe.settings[job.action.setting].mode == b"declared"
 
     # --- doing it -----------------------------------------------------------------
 

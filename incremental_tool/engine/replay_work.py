@@ -13,16 +13,17 @@ import os
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
 from incremental_tool.engine.kept_times import KeptTimes
-from incremental_tool.engine.plan import Request
+from incremental_tool.engine.plan import Declared, Request
 from incremental_tool.model.directives import digest_of_directives, find_directives
 from incremental_tool.model.file_action import LITERAL, FileAction
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.recipe import (
+    FUNCTION,
     INSTALL,
     NEVER_SCANNED,
     OTHER_ROLE,
@@ -229,7 +230,6 @@ class Replaying:
         self, job: Job, line: bytes, outputs: list[bytes], removable: list[bytes]
     ) -> Request:
         setting = self._replay.recipe.settings[job.action.setting]
-        mode = os.fsdecode(setting.mode)
         return Request(
             text=line.decode("utf-8", "surrogateescape"),
             shell=os.fsdecode(setting.shell),
@@ -239,11 +239,17 @@ class Replaying:
             removable=removable,
             fresh_inputs=[self._paths[at] for at in job.changed if at in self._built],
             directory=self._directory,
-            mode="auto" if mode == "declared" else mode,
-            declared=lambda: Reason("zir.refuse.no-context"),
+            mode=os.fsdecode(setting.mode),
+            declared=lambda: self._declared(job),
             refusal=None,
             terminal=self._terminal,
         )
+
+    def _declared(self, job: Job) -> Union[Declared, Reason]:
+        """Return what a command reads by the user's word, as SCons's side would."""
+        if sum(step[:1] in (RUN, FUNCTION) for step in job.action.steps) != 1:
+            return Reason("zir.refuse.several-commands")
+        return Declared([self._paths[at] for at in dict.fromkeys(job.inputs)], [])
 
     def finish(self, job: Job, outcome: Outcome, *, interrupted: bool) -> None:
         """See `Work.finish`."""

@@ -49,10 +49,11 @@ class Action:
     `kind` is b"compile", b"archive", b"link", b"command" or b"function". `steps` are what it did,
     in order, each behind its letter: SHOW and a text that SCons prints, RUN and a command line as
     the shell gets it, FUNCTION and a function's name. Empty where it is not known (`unknown`).
-    `flags` are words: always, precious, side-effect, no-clean, several, other-inputs, unknown,
-    those of `REFUSED`, and AFTER with a file's index for each file that must be made before, but
-    whose content does not count. `setting` is the index of the `Setting` that its commands run in.
-    `sources` are the declared sources, `implicit` all other dependencies.
+    `flags` are words: always, precious, side-effect, no-clean, several, more-inputs (folders or
+    values), other-inputs, unknown, those of `REFUSED`, and AFTER with a file's index for each file
+    that must be made before, but whose content does not count. `setting` is the index of the
+    `Setting` that its commands run in. `sources` are the declared sources, `implicit` all other
+    dependencies.
     """
 
     __slots__ = ("flags", "implicit", "kind", "outputs", "setting", "sources", "steps")

@@ -108,10 +108,19 @@ def is_content_decider(function: Any) -> bool:
 
 def decides_by_content(env: Any) -> bool:
     """Tell whether an environment's built files are decided on by content."""
-    chosen = env.decide_target
+    return _goes_by_content(env, "decide_target")
+
+
+def decides_all_by_content(env: Any) -> bool:
+    """Tell whether an environment's files, sources and built ones, are decided on by content."""
+    return _goes_by_content(env, "decide_source") and _goes_by_content(env, "decide_target")
+
+
+def _goes_by_content(env: Any, name: str) -> bool:
+    chosen = getattr(env, name)
     if chosen is decide_unless_chosen:
         default = SCons.Defaults._default_env  # noqa: SLF001 - asking for it would create it
-        chosen = decide if default is None else default.decide_target
+        chosen = decide if default is None else getattr(default, name)
     return is_content_decider(chosen)
 
 

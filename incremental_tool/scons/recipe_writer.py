@@ -35,6 +35,7 @@ from incremental_tool.model.recipe import (
     Top,
 )
 from incremental_tool.scons import recipe_memory
+from incremental_tool.scons.decider import decides_all_by_content
 from incremental_tool.scons.node_place import RealFiles, text_of
 from incremental_tool.scons.search_writer import SearchWriter
 from incremental_tool.scons.session import SESSION
@@ -224,7 +225,10 @@ class RecipeWriter:
                 found.append(place)
             elif isinstance(node, _Dir):
                 self._folders.add(self._name(node))
-            elif not isinstance(node, SCons.Node.Python.Value):
+                flags.add(b"more-inputs")
+            elif isinstance(node, SCons.Node.Python.Value):
+                flags.add(b"more-inputs")
+            else:
                 flags.add(b"other-inputs")
         return found
 
@@ -399,5 +403,7 @@ def _flags(targets: list[Any]) -> set[bytes]:
         if target.side_effects or target.side_effect:
             flags.add(b"side-effect")
         if target.changed_since_last_build not in _BY_CONTENT:
+            flags.add(b"decider")
+        if not decides_all_by_content(target.get_env()):
             flags.add(b"decider")
     return flags

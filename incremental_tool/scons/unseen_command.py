@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.scons.action_notes import ActionNotes, Surroundings
 
-AT_ONCE = 1000
+AT_ONCE = 250
 """Commands substituted in one run at most: they cost a 25th of a full run with 10,000 files."""
 
 _REFERENCE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
