@@ -8,6 +8,7 @@
     clean      remove a project's state, and with --store the store too
     doctor     what this tool finds on this machine
     compdb     write compile_commands.json, for clangd and its like
+    trace      run a build, and write what it ran when as a trace
 
 Run it in the folder of the SConstruct (or give --top). Exit status: 0 fine, 1
 something is wrong (verify found damage, the target is unknown), 2 wrong usage.
@@ -23,7 +24,7 @@ from typing import Optional
 
 from incremental_tool.base.errors import UserError
 
-_TAKING_MORE = frozenset({"compdb"})
+_TAKING_MORE = frozenset({"compdb", "trace"})
 """Commands that are given somebody else's arguments behind `--`."""
 
 
@@ -32,7 +33,7 @@ def main(argv: Optional[list[str]] = None) -> int:
     words, rest = _parted(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(words)
     arguments.rest = rest
-    from incremental_tool.cli import clean, compdb, explain, maintenance
+    from incremental_tool.cli import clean, compdb, explain, maintenance, trace
     from incremental_tool.engine.settings import settings_for
 
     commands = {
@@ -43,6 +44,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         "clean": clean.clean,
         "doctor": maintenance.doctor,
         "compdb": compdb.compdb,
+        "trace": trace.trace,
     }
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -110,4 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     compdb.add_argument(
         "--output", metavar="FILE", help="default: compile_commands.json beside SConstruct"
     )
+    trace = commands.add_parser(
+        "trace",
+        help="run a build, and write what it ran as a trace for Perfetto",
+        usage="%(prog)s [-h] [--output FILE] -- COMMAND...",
+    )
+    trace.add_argument("--output", metavar="FILE", help="default: trace.json")
     return parser

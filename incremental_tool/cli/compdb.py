@@ -44,8 +44,9 @@ def compdb(arguments: argparse.Namespace, settings: Settings) -> int:
         recipe = snapshot.load_recipe(place.folder, place.key)
         if files is None or recipe is None:
             return _nothing("the last run was not recorded: `incremental-tool explain` says why")
-        if not len(recipe.actions):
-            return _nothing(f"no command is recorded: {_why(place)}")
+        refused = _refusal(place)
+        if refused or not len(recipe.actions):
+            return _nothing(f"no command is recorded: {refused or 'nothing is made'}")
         database = database_of(recipe.actions, files[0], place.top)
     except (CorruptRecord, IndexError) as error:
         return _nothing(f"the record is damaged or of another version of this tool: {error}")
@@ -107,10 +108,10 @@ def _of(words: Sequence[str], top: str) -> Optional[_Place]:
     return max(found)[1] if found else None
 
 
-def _why(place: _Place) -> str:
-    """Say why a snapshot has no actions."""
+def _refusal(place: _Place) -> str:
+    """Return why a snapshot does not tell what was done, or an empty text. Raises CorruptRecord."""
     kept = snapshot.load(place.folder, place.key)
     if kept is None or not kept.refusals:
-        return "nothing is made for these arguments"
+        return ""
     reason, detail = kept.refusals[0]
     return f"{Reason(reason, detail).sentence} [{reason}]" if reason in REASONS else reason
