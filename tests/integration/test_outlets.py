@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -84,3 +85,43 @@ def test_a_build_a_replay_and_a_run_that_does_nothing_are_traced(project: Record
     words = [sys.executable, "-m", "incremental_tool", "compdb", "--", "-j2"]
     again = subprocess.run(words, cwd=project.folder, capture_output=True, text=True, check=True)
     assert again.stdout.endswith("compile_commands.json: 2 entries\n")
+
+
+def test_a_save_is_built_while_watched(project: Recorded) -> None:
+    """An edit is replayed, an error is told and mended, and Ctrl-C ends it all with status 0."""
+    pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "incremental_tool.launcher", "--watch", "-Q"],
+        cwd=project.folder,
+        env={**os.environ, "INCREMENTAL_EXPLAIN": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stderr is not None
+    source = project.folder / "part.c"
+    text = source.read_text()
+
+    def until(end: str) -> str:
+        """Return what is told up to a round's line, which must end so."""
+        told = ""
+        for line in watching.stderr or ():
+            told += line
+            if " built in " in line or " failed with " in line:
+                assert end in line, told
+                return told
+        raise AssertionError(told)
+
+    try:
+        until("waiting for changes")
+        source.write_text(text + "int more;\n")
+        assert "no script is read" in until("1 file changed, built in")
+        source.write_text("error\n")
+        until("1 file changed, failed with status 2")
+        source.write_text(text)
+        until("1 file changed, built in")
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(20) == 0
+    finally:
+        watching.kill()
+        watching.communicate()
