@@ -6,6 +6,9 @@ other case it runs exactly what the project set up: it switches the tool neither
 on nor off, and a project without the tool builds as under `scons`. The
 hand-over to SCons is in the same process.
 
+`iscons --watch ARGUMENTS` builds whenever an input has changed (`engine.watch`). It
+must be the first word: a project may have an option of that name.
+
 Properties kept:
 
 * SCons sees the arguments it would see as `scons`, and `sys.argv[0]` names the
@@ -20,9 +23,15 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 
 def main() -> None:
     """Run `scons` with this process's arguments; leaves by `sys.exit`."""
+    if sys.argv[1:2] == ["--watch"]:
+        _watch()
     sys.argv[0] = os.path.join(os.path.dirname(sys.argv[0]), "scons")
     _answer_without_scons()
 
@@ -30,6 +39,15 @@ def main() -> None:
 
     _observe()
     SCons.Script.Main.main()
+
+
+def _watch() -> NoReturn:
+    """Build again and again, each time started as this process was: in the module path, too."""
+    from incremental_tool.engine import watch
+
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    started = ["-m", spec.name] if spec is not None else sys.argv[:1]
+    sys.exit(watch.main(sys.argv[2:], [sys.executable, *started]))
 
 
 def _answer_without_scons() -> None:

@@ -7,6 +7,8 @@
     trim       bring the store within its limits now
     clean      remove a project's state, and with --store the store too
     doctor     what this tool finds on this machine
+    compdb     write compile_commands.json, for clangd and its like
+    trace      run a build, and write what it ran when as a trace
 
 Run it in the folder of the SConstruct (or give --top). Exit status: 0 fine, 1
 something is wrong (verify found damage, the target is unknown), 2 wrong usage.
@@ -22,11 +24,16 @@ from typing import Optional
 
 from incremental_tool.base.errors import UserError
 
+_TAKING_MORE = frozenset({"compdb", "trace"})
+"""Commands that are given somebody else's arguments behind `--`."""
+
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Run one command; returns the exit status."""
-    arguments = _parser().parse_args(argv)
-    from incremental_tool.cli import clean, explain, maintenance
+    words, rest = _parted(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(words)
+    arguments.rest = rest
+    from incremental_tool.cli import clean, compdb, explain, maintenance, trace
     from incremental_tool.engine.settings import settings_for
 
     commands = {
@@ -36,6 +43,8 @@ def main(argv: Optional[list[str]] = None) -> int:
         "trim": maintenance.trim,
         "clean": clean.clean,
         "doctor": maintenance.doctor,
+        "compdb": compdb.compdb,
+        "trace": trace.trace,
     }
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -56,6 +65,14 @@ def main(argv: Optional[list[str]] = None) -> int:
         print(f"incremental-tool: {error}", file=sys.stderr)
         return 1
     return status
+
+
+def _parted(words: list[str]) -> tuple[list[str], Optional[list[str]]]:
+    """Take from the words what stands behind `--`, for the commands that pass it on."""
+    at = words.index("--") if "--" in words else len(words)
+    if at == len(words) or _TAKING_MORE.isdisjoint(words[:at]):
+        return words, None
+    return words[:at], words[at + 1 :]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,4 +104,18 @@ def _parser() -> argparse.ArgumentParser:
     clean = commands.add_parser("clean", help="remove this project's state")
     clean.add_argument("--store", action="store_true", help="remove the object store, too")
     commands.add_parser("doctor", help="what this tool finds on this machine")
+    compdb = commands.add_parser(
+        "compdb",
+        help="write compile_commands.json from what was recorded",
+        usage="%(prog)s [-h] [--output FILE] [-- SCONS ARGUMENTS...]",
+    )
+    compdb.add_argument(
+        "--output", metavar="FILE", help="default: compile_commands.json beside SConstruct"
+    )
+    trace = commands.add_parser(
+        "trace",
+        help="run a build, and write what it ran as a trace for Perfetto",
+        usage="%(prog)s [-h] [--output FILE] -- COMMAND...",
+    )
+    trace.add_argument("--output", metavar="FILE", help="default: trace.json")
     return parser

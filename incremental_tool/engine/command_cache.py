@@ -88,6 +88,15 @@ class CommandCache:
 
     def begin(self, request: Request) -> Optional[Missed]:
         """Restore the request's targets, if a result is known; else tell what `finish` needs."""
+        trace = self._cache.trace
+        if trace is None:
+            return self._look_up(request)
+        trace.begin(request)
+        missed = self._look_up(request)
+        trace.looked_up(missed)
+        return missed
+
+    def _look_up(self, request: Request) -> Optional[Missed]:
         # Nothing in a `try` here runs the command: it must never run twice.
         statistics = self._cache.statistics
         statistics.add("commands")
@@ -100,6 +109,8 @@ class CommandCache:
                 self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, plan, 0)
                 end = "refused"
             else:
+                if self._cache.trace is not None:
+                    self._cache.trace.note_kind(plan.kind)
                 action = action_digest(plan.fields)
                 found = self._lookup(action, plan)
                 if isinstance(found, Hit):
@@ -116,6 +127,18 @@ class CommandCache:
 
     def finish(self, request: Request, missed: Missed, plain: Callable[[], int]) -> int:
         """Run a command for which `begin` knew no result; return its exit status."""
+        trace = self._cache.trace
+        if trace is None:
+            return self._run_missed(request, missed, plain)
+        trace.run(missed)
+        status = -1
+        try:
+            status = self._run_missed(request, missed, plain)
+        finally:
+            trace.end(status)
+        return status
+
+    def _run_missed(self, request: Request, missed: Missed, plain: Callable[[], int]) -> int:
         if missed.plan is None:
             self._cache.statistics.add(missed.end)
             return self._plainly(request, plain)

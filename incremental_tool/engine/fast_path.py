@@ -195,6 +195,18 @@ def _show_figures(wish: str) -> None:
     sys.stdout.flush()
 
 
+def _trace_nothing(top: str, environment: Mapping[str, str]) -> None:
+    """Write the trace of a run that did nothing: an older one would be taken for this run's."""
+    from incremental_tool.engine.settings import trace_file
+    from incremental_tool.engine.trace import Trace
+
+    try:
+        Trace(trace_file(top, environment)).write()
+    except OSError as error:
+        said = error.strerror or error
+        sys.stderr.write(f"incremental: INCREMENTAL_TRACE cannot be written: {said}\n")
+
+
 def answer(
     arguments: Sequence[str], start: str, python_path: Sequence[str], scons_folder: str, door: int
 ) -> int | None:
@@ -228,6 +240,8 @@ def _answer(
         if status:
             return status
     say(asked, door)
+    if environment.get("INCREMENTAL_TRACE") and asked.answer is not None:
+        _trace_nothing(asked.answer.top, environment)
     _show_figures(environment.get("INCREMENTAL_STATS", "0").strip().lower())
     return 0
 

@@ -28,6 +28,7 @@ from incremental_tool.store.file_hash_cache import FileHashCache, Signer
 if TYPE_CHECKING:
     from incremental_tool.engine.settings import Settings
     from incremental_tool.engine.toolchain import Toolchains
+    from incremental_tool.engine.trace import Trace
     from incremental_tool.store.action_log import ActionLog
     from incremental_tool.store.scratch import Scratch
     from incremental_tool.store.zir_cache import ZirCache
@@ -75,6 +76,14 @@ def current_umask() -> int:
     return mask
 
 
+def _trace_to(path: bytes) -> Optional[Trace]:
+    if not path:
+        return None
+    from incremental_tool.engine.trace import trace_to
+
+    return trace_to(path)
+
+
 class MultiLevelCache:
     """The stores of one project."""
 
@@ -91,6 +100,7 @@ class MultiLevelCache:
         """Open the stores; without `load` the memory of files waits for `files.load`."""
         self.settings = settings
         self.statistics = Statistics()
+        self.trace = _trace_to(settings.trace)
         self.umask = current_umask()
         self._tell = tell
         self._mutex = threading.Lock()
@@ -218,6 +228,8 @@ class MultiLevelCache:
         name, detail = (
             (outcome.id, outcome.detail) if isinstance(outcome, Reason) else (outcome, "")
         )
+        if self.trace is not None:
+            self.trace.note_outcome(outcome)
         when = int(time.time())
         if not self._state_writable:
             return
@@ -281,6 +293,11 @@ class MultiLevelCache:
                 self.settings.cache_age_days,
                 self.report,
             )
+        if self.trace is not None:
+            try:
+                self.trace.write()
+            except OSError as error:
+                self._tell(f"INCREMENTAL_TRACE cannot be written: {error.strerror or error}")
         self._show(taken or self.snapshot())
 
     def _show(self, taken: dict[str, Any]) -> None:

@@ -41,7 +41,10 @@ NAMES = (
 
 
 class Settings(NamedTuple):
-    """Where state and store lie, how large the store may grow, and what is told."""
+    """Where state and store lie, how large the store may grow, and what is told.
+
+    `trace` is the file that the run's commands are told in; empty for none.
+    """
 
     state_dir: bytes
     cache_dir: bytes
@@ -49,6 +52,7 @@ class Settings(NamedTuple):
     cache_age_days: float
     stats: str
     explain: bool
+    trace: bytes = b""
 
 
 def parse_size(text: str, name: str) -> int:
@@ -98,4 +102,11 @@ def settings_for(
         parse_days(value("INCREMENTAL_CACHE_AGE", "") or "0", "INCREMENTAL_CACHE_AGE"),
         value("INCREMENTAL_STATS", "0").strip().lower(),
         is_on(value("INCREMENTAL_EXPLAIN", "0")),
+        trace_file(top, environment),
     )
+
+
+def trace_file(top: str, environment: Mapping[str, str]) -> bytes:
+    """Return the file that `INCREMENTAL_TRACE` names: it is about one run, not about a project."""
+    name = environment.get("INCREMENTAL_TRACE", "")
+    return os.fsencode(os.path.join(top, os.path.expanduser(name))) if name else b""

@@ -35,6 +35,7 @@ VOLATILE = frozenset(
         b"INCREMENTAL_EXPLAIN",
         b"INCREMENTAL_FAST",
         b"INCREMENTAL_STATS",
+        b"INCREMENTAL_TRACE",
     }
 )
 """Left out when the whole environment is read: set anew by the shell for each command, or ours and

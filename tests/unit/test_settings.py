@@ -182,10 +182,17 @@ def test_one_variable_switches_everything_off() -> None:
 )
 def test_what_is_told_is_chosen(text: str, stats: str, explain: bool) -> None:
     """Both ways of telling are switches, and statistics can be JSON."""
-    assert settings(STATS=text, EXPLAIN=text)[4:] == (stats, explain)
+    assert settings(STATS=text, EXPLAIN=text)[4:6] == (stats, explain)
 
 
 def test_every_variable_has_the_prefix() -> None:
     """No variable of the tool can be taken for another program's."""
     assert all(name == "INCREMENTAL" or name.startswith("INCREMENTAL_") for name in NAMES)
     assert list(NAMES) == sorted(NAMES)
+
+
+def test_a_trace_is_asked_for_by_a_run() -> None:
+    """The file is named from the folder of SConstruct; no project can ask for it."""
+    assert settings(TRACE="t.json").trace == os.fsencode(f"{TOP}/t.json")
+    assert settings(TRACE="/tmp/t.json").trace == b"/tmp/t.json"
+    assert settings({"INCREMENTAL_TRACE": "t.json"}).trace == b""
