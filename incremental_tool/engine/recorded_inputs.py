@@ -1,8 +1,8 @@
 """The inputs that a snapshot records, and what is to be seen of them.
 
 A *look* is a mapping: the identity of each file that is no output, what stands where nothing stood,
-and the digests of what was seen of folders. Two looks tell which inputs changed in between,
-whether or not anybody was told.
+whether that is there which was, and the digests of what was seen of folders. Two looks tell which
+inputs changed in between, whether or not anybody was told.
 
 Knows nothing of events.
 """
@@ -36,6 +36,7 @@ class Inputs:
         self.recorded: Look = {}
         self._files: list[bytes] = []
         self._absent = [_absolute(top, path) for path in snapshot.absent]
+        self._present: list[bytes] = []
         self._views: dict[bytes, list[View]] = {}
         made = _made(recipe)
         database = os.path.basename(recipe.database) or _DATABASE
@@ -47,6 +48,11 @@ class Inputs:
                 self._files.append(name)
                 self.recorded[name] = row
         self.recorded.update(dict.fromkeys(self._absent))
+        for path in snapshot.present:
+            name = _absolute(top, path)
+            if name not in self.recorded and name not in self.outputs:
+                self._present.append(name)
+                self.recorded[name] = True
         for path, views in zip(snapshot.folders.paths, snapshot.views):
             name = _absolute(top, path)
             self._views[name] = views
@@ -58,6 +64,8 @@ class Inputs:
         found: Look = {name: _identity(name) for name in self._files}
         for name in self._absent:
             found[name] = _identity(name)
+        for name in self._present:
+            found[name] = os.path.exists(name)
         for name, views in self._views.items():
             found[name + b"/"] = _seen(name, views)
         return found
@@ -69,7 +77,12 @@ class Inputs:
     def elsewhere(self) -> set[bytes]:
         """Return the folders outside of the project in which something is recorded."""
         below = self._top + b"/"
-        names = [*self._files, *self._absent, *(folder + b"/" for folder in self._views)]
+        names = [
+            *self._files,
+            *self._absent,
+            *self._present,
+            *(folder + b"/" for folder in self._views),
+        ]
         folders = {os.path.dirname(name) for name in names if not name.startswith(below)}
         return folders - {self._top}
 

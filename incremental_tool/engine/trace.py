@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from incremental_tool.engine.plan import Request
 
-_OUTCOMES = {"zir.miss": "stored", "zir.refuse": "refused"}
-"""What a command with such a reason came to; "not_stored" with any other."""
+_OUTCOMES = {"miss": "stored", "refuse": "refused"}
+"""What a command came to, by the second part of its reason's id; "not_stored" for any other."""
 
 _TRACES: dict[bytes, Trace] = {}
 
@@ -108,7 +108,7 @@ class Trace:
         ended = perf_counter_ns()
         told = command.outcome
         if isinstance(told, Reason):
-            outcome = _OUTCOMES.get(told.id.rpartition(".")[0], "not_stored")
+            outcome = _OUTCOMES.get(told.id.split(".")[1], "not_stored")
             reason = f"{told.sentence} [{told.id}]"
         else:
             outcome, reason = told or "not_stored", ""

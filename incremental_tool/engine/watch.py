@@ -51,6 +51,7 @@ _OFTEN = 3
 class Project(NamedTuple):
     """What is watched: `own` are the folders of state and store, `inputs` asks for the record."""
 
+    top: bytes
     own: tuple[bytes, ...]
     inputs: Callable[[], Optional[Inputs]]
     build: Callable[[], int]
@@ -71,6 +72,7 @@ class Watch:
         self._tell = tell
         self._clock = clock
         self._inputs: Optional[Inputs] = None
+        self._before: Look = {}
         self._expected: Look = {}
         self._meanwhile: set[bytes] = set()
         self._again = 0
@@ -92,7 +94,7 @@ class Watch:
 
     def _build(self) -> str:
         """Build, and say how it ended."""
-        before = self._inputs.look() if self._inputs is not None else {}
+        self._before = self._inputs.look() if self._inputs is not None else {}
         started = self._clock()
         self._status = self._project.build()
         seconds = self._clock() - started
@@ -100,32 +102,30 @@ class Watch:
             if self._clock() - started - seconds > MOST_S:
                 break
         self._inputs = self._project.inputs() or self._inputs
-        if self._inputs is not None:
-            recorded = self._inputs.recorded
-            self._expected = {name: before.get(name, seen) for name, seen in recorded.items()}
         self._listen()
         if self._status:
             return f"failed with status {self._status} after {seconds:.2f} s"
         return f"built in {seconds:.2f} s"
-
-    def _differing(self) -> set[bytes]:
-        if self._inputs is None:
-            return set()
-        now = self._inputs.look()
-        return {name for name, seen in now.items() if self._expected.get(name) != seen}
 
     def _changed_meanwhile(self) -> set[bytes]:
         """Return the inputs that have changed since the build began, unless it writes them itself.
 
         That it does when the same ones have changed during each of several builds.
         """
-        changed = self._differing()
+        if self._inputs is None:
+            return set()
+        now, recorded, before = self._inputs.look(), self._inputs.recorded, self._before
+        # What the build has recorded it went by; where it has recorded nothing, it began by this.
+        changed = {
+            name
+            for name, seen in now.items()
+            if seen != recorded[name] and (name not in before or seen != before[name])
+        }
         self._again = self._again + 1 if changed and changed == self._meanwhile else 0
         self._meanwhile = changed
-        if self._again < _OFTEN:
+        if changed and self._again < _OFTEN:
             return changed
-        if self._inputs is not None:
-            self._expected = self._inputs.look()
+        self._expected = now
         return set()
 
     def _wait(self) -> set[bytes]:
@@ -140,9 +140,9 @@ class Watch:
                 if not more:
                     break
                 heard |= more
-            changed = self._differing()
-            if self._status or self._inputs is None:
-                changed |= heard
+            now = self._inputs.look() if self._inputs is not None else {}
+            changed = {name for name, seen in now.items() if self._expected.get(name) != seen}
+            changed.update(filter(self._may_be_wanted, heard))
             if changed:
                 return changed
 
@@ -152,15 +152,20 @@ class Watch:
         return {
             path
             for path in self._events.wait(seconds)
-            if not is_own(path)
-            and not path.startswith(self._project.own)
-            and (
-                inputs.concerns(path)
-                or (self._status and path not in inputs.outputs and not os.path.isdir(path))
-                if inputs is not None
-                else not os.path.isdir(path)
-            )
+            if (inputs is not None and inputs.concerns(path)) or self._may_be_wanted(path)
         }
+
+    def _may_be_wanted(self, path: bytes) -> bool:
+        """Tell whether a file that no record names may matter: one of the project's, not made."""
+        inputs, project = self._inputs, self._project
+        if inputs is not None and (not self._status or path in inputs.outputs):
+            return False
+        return (
+            path.startswith(project.top + b"/")
+            and not path.startswith(project.own)
+            and not is_own(path)
+            and os.path.isfile(path)  # not an editor's file that has gone again
+        )
 
 
 def main(arguments: Sequence[str], command: Sequence[str]) -> int:
@@ -184,6 +189,7 @@ def main(arguments: Sequence[str], command: Sequence[str]) -> int:
         tell(str(error))
         return 2
     project = Project(
+        os.fsencode(top),
         (settings.state_dir + b"/", settings.cache_dir + b"/"),
         lambda: None if answer is None else inputs_of(answer),
         lambda: run([*command, *arguments]),

@@ -43,6 +43,8 @@ class Bench:
         self.listened: list[set[bytes]] = []
         self.recording = True
         self.now = 0.0
+        top.mkdir()
+        (top.parent / "elsewhere").touch()
         for name in ("a.c", "b.c", "a.o"):
             self.save(name)
 
@@ -68,7 +70,7 @@ class Bench:
         else:
             self.now += seconds
             told = self.soon.pop(0) if seconds == QUIET_S and self.soon else []
-        return {os.fsencode(self.top / name) for name in told}
+        return {os.fsencode(os.path.normpath(self.top / name)) for name in told}
 
     # --- the project
 
@@ -79,6 +81,7 @@ class Bench:
             taken.files.add(name.encode(), os.stat(self.top / name))
         taken.files.add(os.fsencode(sys.executable), os.stat(sys.executable))
         taken.absent = [b"a.h"]
+        taken.present = [b"asked"] if (self.top / "asked").exists() else []
         taken.folders.add(b".", os.stat(self.top))
         names = [(os.fsencode(name), b"f") for name in os.listdir(self.top)]
         taken.views = [[View(GLOB, b"*.c", digest_of_view(GLOB, b"*.c", names))]]
@@ -103,7 +106,7 @@ class Bench:
     def run(self) -> int:
         """Watch until nothing happens any more; return the number of builds."""
         own = (os.fsencode(self.top / "state") + b"/",)
-        project = Project(own, self.inputs, self.build)
+        project = Project(os.fsencode(self.top), own, self.inputs, self.build)
         with pytest.raises(KeyboardInterrupt):
             Watch(project, self, self.lines.append, lambda: self.now).run()
         return self.builds
@@ -112,7 +115,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """Return a project that is recorded."""
-    return Bench(tmp_path)
+    return Bench(tmp_path / "project")
 
 
 def test_a_saved_input_is_built(bench: Bench) -> None:
@@ -164,6 +167,26 @@ def test_a_file_saved_during_a_build_is_built(bench: Bench) -> None:
     assert bench.lines[1] == "1 file changed, built in 0.00 s"
 
 
+def test_what_a_build_adds_to_a_searched_folder_starts_none(bench: Bench) -> None:
+    """It is recorded by the build that has added it."""
+    bench.later = [lambda: bench.save("a.c")]
+    bench.during = {2: lambda: bench.save("made.c")}
+
+    assert bench.run() == 2
+
+
+def test_a_folder_that_was_there_is_missed(bench: Bench) -> None:
+    """Its being there was asked for, so its going is a change."""
+    (bench.top / "asked").mkdir()
+
+    def gone() -> list[str]:
+        (bench.top / "asked").rmdir()
+        return ["asked"]
+
+    bench.later = [gone]
+    assert bench.run() == 2
+
+
 def test_a_build_that_writes_its_own_input_comes_to_rest(bench: Bench) -> None:
     """After some rounds what it writes is known for its own; the user's edits still count."""
     snapshot = bench.inputs()
@@ -181,6 +204,7 @@ def test_after_a_failure_any_file_counts(bench: Bench) -> None:
     bench.later = [
         lambda: bench.save("a.c"),
         lambda: bench.save("a.o", ".sconsign.dblite", ".incremental-1-2-3"),
+        lambda: ["../elsewhere", ".a.c.swp"],
         lambda: bench.save("wanted"),
         lambda: bench.save("unwanted"),
     ]
