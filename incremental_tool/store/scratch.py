@@ -12,8 +12,8 @@ removed when the next build opens the folder.
 from __future__ import annotations
 
 import os
-import threading
 import time
+from itertools import count
 from typing import Callable
 
 from incremental_tool.base.pattern import lazily
@@ -23,6 +23,8 @@ _OURS = lazily(rb"(?:\.incremental-)?(\d{1,30})-\d+-[a-z0-9]+")
 
 STALE_SECONDS = 86_400
 """Age at which a left-over goes even if some process has its number again."""
+
+_serial = count()
 
 Report = Callable[[Reason], None]
 
@@ -54,8 +56,8 @@ class Scratch:
         return os.fsencode(tempfile.gettempdir())
 
     def path(self, name: str) -> bytes:
-        """Return a path for a file of the present thread's."""
-        mine = b"%d-%d-%s" % (os.getpid(), threading.get_ident(), name.encode())
+        """Return a path for a file that no other command has, of this process or another."""
+        mine = b"%d-%d-%s" % (os.getpid(), next(_serial), name.encode())
         return os.path.join(self.folder, mine)
 
     def intact(self) -> bool:

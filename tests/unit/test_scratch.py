@@ -64,16 +64,15 @@ def test_where_it_cannot_be_written_another_serves(
     assert [reason.id for reason in reports] == ["store.unwritable"]
 
 
-def test_every_thread_has_a_path_of_its_own(scratch: Scratch) -> None:
-    """Paths differ by thread and by name, and are the same when asked for again."""
-    paths = [scratch.path("d"), scratch.path("ld")]
+def test_every_command_has_a_path_of_its_own(scratch: Scratch) -> None:
+    """Paths differ by command and by name, also where one thread begins several commands."""
+    paths = [scratch.path("d"), scratch.path("ld"), scratch.path("d")]
     thread = threading.Thread(target=lambda: paths.append(scratch.path("d")))
     thread.start()
     thread.join()
 
-    assert len(set(paths)) == 3
+    assert len(set(paths)) == 4
     assert {os.path.dirname(path) for path in paths} == {scratch.folder}
-    assert scratch.path("d") == paths[0]
 
 
 def test_what_killed_builds_left_is_removed(scratch: Scratch) -> None:
