@@ -41,3 +41,8 @@ def written(log: ActionLog, path: Path) -> bytes:
 def ends_of(content: bytes) -> list[int]:
     """Return the offset behind each record."""
     return [end for _, end in read_log(MAGIC, VERSION, content)]
+
+
+def frames(path: Path) -> int:
+    """Return how many records a log's file holds."""
+    return sum(1 for _ in read_log(MAGIC, VERSION, path.read_bytes()))

@@ -11,12 +11,8 @@ import pytest
 from fake_disk import FakeDisk
 
 from incremental_tool.engine.freshness import (
-    ALWAYS_READ,
     Fresh,
-    RealLook,
-    Stale,
     check,
-    circumstances,
 )
 from incremental_tool.engine.rerun import outcome_of
 from incremental_tool.model.answer import Answer, answer_for
@@ -459,44 +455,3 @@ def test_inode_numbers_beyond_63_bits_are_compared(case: Case) -> None:
     case.disk.stat = large  # type: ignore[method-assign]  # another disk for this test
 
     assert case.check() == ("fresh", "")
-
-
-# --- the real disk and this process
-
-
-def test_the_real_look_lists_kinds_of_entries(tmp_path: Path) -> None:
-    """Folders, files, and links to both are told apart."""
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_text("")
-    (tmp_path / "to-folder").symlink_to("folder")
-    (tmp_path / "to-nothing").symlink_to("nothing")
-
-    assert sorted(RealLook.entries(os.fsencode(tmp_path))) == [
-        (b"file", b"f"),
-        (b"folder", b"d"),
-        (b"to-folder", b"ld"),
-        (b"to-nothing", b"lf"),
-    ]
-
-
-def test_circumstances_are_equal_until_something_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same process in the same folder has the same circumstances; another folder has not."""
-    here = circumstances(b"/lib/SCons")
-    assert here == circumstances(b"/lib/SCons")
-    monkeypatch.chdir(tmp_path)
-    there = circumstances(b"/lib/SCons")
-
-    assert {name for name in here if here[name] != there[name]} == {b"folder"}
-
-
-def test_variables_that_steer_python_and_this_tool_always_count() -> None:
-    """What changes how scripts are read, or switches the tool off, is among them."""
-    assert {b"LC_ALL", b"PYTHONUTF8", b"INCREMENTAL"} <= set(ALWAYS_READ)
-    assert not set(ALWAYS_READ) & VOLATILE
-
-
-def test_stale_is_never_mistaken_for_fresh() -> None:
-    """The two verdicts share no class."""
-    assert not isinstance(Stale("fresh.new"), Fresh)
