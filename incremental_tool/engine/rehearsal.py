@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from incremental_tool.engine.replay_work import Replaying
+from incremental_tool.engine.replay_work import (
+    CLOSING,
+    FAILED_BUILD,
+    FAILED_GOING_ON,
+    OPENING,
+    Replaying,
+)
 from incremental_tool.engine.schedule import Interruption, run_jobs
 from incremental_tool.model.recipe import SHOW
 
@@ -19,11 +25,6 @@ if TYPE_CHECKING:
     from incremental_tool.engine.cone import Job
     from incremental_tool.engine.replay import Replay
     from incremental_tool.engine.schedule import Outcome
-
-OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
-CLOSING = b"scons: done building targets.\n"
-FAILED = b"scons: building terminated because of errors.\n"
-FAILED_GOING_ON = b"scons: done building targets (errors occurred during build).\n"
 
 
 def rehearse(replay: Replay) -> int:
@@ -43,7 +44,7 @@ def rehearse(replay: Replay) -> int:
     if status == 0:
         work.progress(CLOSING)
     else:
-        work.progress(FAILED_GOING_ON if neutral.get("keep_going") else FAILED)
+        work.progress(FAILED_GOING_ON if neutral.get("keep_going") else FAILED_BUILD)
     if not neutral.get("no_exec"):
         replay.cache.commit(learned=False)
     return status

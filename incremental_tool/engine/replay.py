@@ -30,7 +30,13 @@ from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.command_environment import environment_of
 from incremental_tool.engine.cone import RAN, SKIPPED, Job, find_cone, folders_below, why_not
 from incremental_tool.engine.freshness import Stale, changed_process
-from incremental_tool.engine.replay_work import Replaying
+from incremental_tool.engine.replay_work import (
+    CLOSING,
+    FAILED_BUILD,
+    FAILED_GOING_ON,
+    OPENING,
+    Replaying,
+)
 from incremental_tool.engine.schedule import Interruption, run_jobs
 from incremental_tool.engine.settings import settings_for
 from incremental_tool.model.directives import digest_of_directives, find_directives
@@ -55,8 +61,6 @@ if TYPE_CHECKING:
     from incremental_tool.model.snapshot import Snapshot
 
 _PROGRESS = HIDDEN_NO_PROGRESS | HIDDEN_SILENT
-_OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
-_CLOSING = b"scons: done building targets.\n"
 _HASHES = {b"md5": ("_md5", "md5"), b"sha1": ("_sha1", "sha1"), b"sha256": ("_sha256", "sha256")}
 
 
@@ -186,7 +190,7 @@ class Replay:
         if recipe.algorithm not in _HASHES:
             raise Refused("replay.refuse.sconsign", f"hash {os.fsdecode(recipe.algorithm)}")
         tops = [(top.hidden_by, top.text) for top in recipe.tops]
-        expected = _merged([(_PROGRESS, _OPENING), *tops, (_PROGRESS, _CLOSING)])
+        expected = _merged([(_PROGRESS, OPENING), *tops, (_PROGRESS, CLOSING)])
         building = [said for said in self.snapshot.said if said.when == BUILDING]
         if _merged([(said.hidden_by, said.text) for said in building]) != expected:
             raise Refused("replay.refuse.printed", "")
@@ -357,7 +361,7 @@ class Replay:
         commands = CommandCache(cache, Planner(cache, os.fsencode(self.answer.top)))
         work = Replaying(self, commands)
         with Interruption() as interruption:
-            self.opened = work.progress(_OPENING)
+            self.opened = work.progress(OPENING)
             try:
                 self._link()
             except OSError as error:
@@ -374,11 +378,11 @@ class Replay:
             if work.escalation is not None:
                 pass  # SCons tells how it ends
             elif well:
-                work.progress(_CLOSING)
+                work.progress(CLOSING)
             elif neutral.get("keep_going"):
-                work.progress(b"scons: done building targets (errors occurred during build).\n")
+                work.progress(FAILED_GOING_ON)
             else:
-                work.progress(b"scons: building terminated because of errors.\n")
+                work.progress(FAILED_BUILD)
             if interruption.happened:
                 work.progress(b"scons: writing .sconsign file.\n")
             written = self._write_database(work.signatures)

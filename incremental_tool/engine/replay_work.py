@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     from incremental_tool.engine.schedule import Outcome
     from incremental_tool.model.recipe import Action
 
+OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
+CLOSING = b"scons: done building targets.\n"
+FAILED_BUILD = b"scons: building terminated because of errors.\n"
+FAILED_GOING_ON = b"scons: done building targets (errors occurred during build).\n"
+"""What SCons says of its progress: before the first job, and at the end, as it went."""
+
 _KEEPING = frozenset({b"compile", b"link"})
 """Kinds that write their target anew: the old one may stay in place until the new is known."""
 

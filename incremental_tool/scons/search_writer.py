@@ -10,7 +10,7 @@ Knows nothing of how files are found again.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import SCons.Node.FS
 import SCons.Tool
