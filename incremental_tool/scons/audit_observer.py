@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     from incremental_tool.scons.replacement import Replacements
 
+_CALLERS = call_site.Callers()
+_OF_OBSERVER = vars(file_observer)
 _FS = os.path.join(call_site.SCONS_FOLDER, "Node", "FS.py")
 _DATABASES = tuple(
     os.path.join(call_site.SCONS_FOLDER, name) for name in ("dblite.py", "SConsign.py")
@@ -65,7 +67,7 @@ _installed = False
 
 def _caller() -> FrameType:
     frame = sys._getframe(3)  # noqa: SLF001 - hook, handler and this function lie below the caller
-    if frame.f_code.co_filename == file_observer.__file__ and frame.f_back is not None:
+    if frame.f_globals is _OF_OBSERVER and frame.f_back is not None:
         return frame.f_back  # one of the functions that observe in place of Python's
     return frame
 
@@ -110,7 +112,7 @@ def _open(observed: Observations, arguments: Any) -> None:
     if name.startswith(("/proc/", "/sys/")):
         observed.refuse("fresh.refuse.input", f"{name} ({call_site.describe(frame)})")
         return
-    for_graph = opener in _READING_NODES and call_site.project_frame(frame) is None
+    for_graph = opener in _READING_NODES and not _CALLERS.has_project(frame)
     observed.note_opened(name, for_graph=for_graph)
     row = observed.asked.get(name)
     if row is not None and not stat_module.S_ISREG(mode_in(row)):
@@ -313,3 +315,4 @@ def stop() -> None:
     """Pass events to nobody."""
     global _current  # noqa: PLW0603 - as above
     _current = None
+    _CALLERS.forget()

@@ -10,11 +10,13 @@ Knows nothing of what was asked.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from typing import TYPE_CHECKING, Optional
 
 import SCons
+import SCons.Util
 
 import incremental_tool
 
@@ -35,6 +37,11 @@ PYTHON_FOLDERS = tuple(
     {os.path.realpath(os.path.dirname(os.__file__)) + os.sep, _folder_of(os)}
     | {os.path.join(sys.base_exec_prefix, name, _VERSION, "") for name in ("lib", "lib64")}
 )
+
+_SEARCH = SCons.Util.WhereIs.__code__
+_OF_SEARCHES = SCons.Util.WhereIs.__globals__
+
+_RESUMED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 _known: dict[str, bool] = {}
 
@@ -63,19 +70,81 @@ def is_project(filename: str) -> bool:
         return answer
 
 
+def is_search_for_program(frame: FrameType) -> bool:
+    """Tell whether SCons is looking for a program along PATH."""
+    return frame.f_globals is _OF_SEARCHES and frame.f_code is _SEARCH
+
+
 def is_scons(filename: str) -> bool:
     """Tell whether a code object's file name is one of SCons's own."""
     return filename.startswith(SCONS_FOLDER)
 
 
+def file_of(frame: FrameType) -> str:
+    """Return the name of the file that a frame's code is from.
+
+    Asking a frame for its code raises an audit event, which costs more than all else here:
+    its module tells as well.
+    """
+    name = frame.f_globals.get("__file__")
+    return name if type(name) is str else frame.f_code.co_filename
+
+
 def project_frame(frame: Optional[FrameType], limit: int = 200) -> Optional[FrameType]:
     """Return the nearest frame of the project's code, from `frame` upward."""
+    known = _known
     while frame is not None and limit:
-        if is_project(frame.f_code.co_filename):
+        name = frame.f_globals.get("__file__")  # as `file_of`: this runs for each file that is read
+        if type(name) is not str:
+            name = frame.f_code.co_filename
+        if known[name] if name in known else is_project(name):
             return frame
         frame = frame.f_back
         limit -= 1
     return None
+
+
+class Callers:
+    """Whether the project is among the callers, asked again and again from much the same place.
+
+    As long as a function runs, who called it stays the same: those callers of the last question
+    that still run need not be looked at again. (What resumes a generator changes.)
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[FrameType, None] = {}
+        self._until_renewal = 0
+
+    def has_project(self, frame: Optional[FrameType]) -> bool:
+        """Tell whether the project's code is at a frame or above it."""
+        known, free = _known, self._free
+        nearest = frame
+        while frame is not None and frame not in free:
+            name = frame.f_globals.get("__file__")  # as `file_of`
+            if type(name) is not str:
+                name = frame.f_code.co_filename
+            if known[name] if name in known else is_project(name):
+                return True
+            frame = frame.f_back
+        self._until_renewal -= 1
+        if self._until_renewal < 0:
+            self._renew(nearest)
+        return False
+
+    def _renew(self, frame: Optional[FrameType]) -> None:
+        self._until_renewal = 100
+        self._free = {}
+        for _ in range(5):  # these will have ended before the next question
+            frame = frame.f_back if frame is not None else None
+        while frame is not None:
+            if not frame.f_code.co_flags & _RESUMED:
+                self._free[frame] = None
+            frame = frame.f_back
+
+    def forget(self) -> None:
+        """Hold no frame, and what its function holds, any longer."""
+        self._free = {}
+        self._until_renewal = 0
 
 
 def describe(frame: Optional[FrameType]) -> str:
@@ -100,4 +169,4 @@ def site(depth: int = 1) -> str:
 
 def asked_by_project(depth: int = 1) -> bool:
     """Tell whether the caller's caller is the project's own code, with nothing in between."""
-    return is_project(sys._getframe(depth + 1).f_code.co_filename)  # noqa: SLF001 - as above
+    return is_project(file_of(sys._getframe(depth + 1)))  # noqa: SLF001 - as above

@@ -20,7 +20,12 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
-from incremental_tool.scons.call_site import is_project, project_frame
+from incremental_tool.scons.call_site import (
+    Callers,
+    file_of,
+    is_project,
+    is_search_for_program,
+)
 from incremental_tool.scons.observations import (
     BUSY,
     FOLDER,
@@ -39,9 +44,7 @@ if TYPE_CHECKING:
 _KIND_QUESTIONS = frozenset(
     {"exists", "lexists", "isfile", "isdir", "islink", "ismount", "isjunction"}
 )
-_OF_PATHS = frozenset(
-    {genericpath.exists.__code__.co_filename, posixpath.islink.__code__.co_filename}
-)
+_OF_PATHS = frozenset({str(genericpath.__file__), str(posixpath.__file__)})
 _PATHLIB_QUESTIONS = frozenset(
     {"exists", "is_dir", "is_file", "is_symlink", "is_mount", "is_junction", "resolve", "mkdir"}
 )
@@ -51,10 +54,11 @@ _REALPATH = frozenset({"realpath", "_joinrealpath", "_resolve"})
 def _only_kind(depth: int) -> bool:
     """Tell whether the caller's caller asks for no more than what kind of thing is there."""
     frame = sys._getframe(depth + 1)  # noqa: SLF001 - the one way to see who calls
-    code = frame.f_code
-    if code.co_name in _KIND_QUESTIONS and code.co_filename in _OF_PATHS:
-        return True
-    if "pathlib" in code.co_filename and not is_project(code.co_filename):
+    file = file_of(frame)
+    if file in _OF_PATHS:
+        return frame.f_code.co_name in _KIND_QUESTIONS
+    if "pathlib" in file and not is_project(file):
+        code = frame.f_code
         if code.co_name in ("stat", "lstat") and frame.f_back is not None:
             code = frame.f_back.f_code
         return code.co_name in _PATHLIB_QUESTIONS and "pathlib" in code.co_filename
@@ -70,6 +74,9 @@ class _Asker:
 
     def __init__(self, observed: Observations) -> None:
         self.observed = observed
+        self.callers = Callers()
+        self.settled: set[str] = set()
+        """Paths of which all is noted: whoever asks for their status adds nothing."""
 
     @property
     def idle(self) -> bool:
@@ -110,13 +117,17 @@ class _Asker:
 
     def _note_asked(self, name: str, status: Any) -> None:
         asking = sys._getframe(2)  # noqa: SLF001 - the one way to see who asks
-        self.observed.note_asked(name, status, for_graph=project_frame(asking) is None)
+        # SCons looks for each command's program anew. What it finds decides more than the graph.
+        for_graph = not is_search_for_program(asking) and not self.callers.has_project(asking)
+        self.observed.note_asked(name, status, for_graph=for_graph)
+        if not for_graph:
+            self.settled.add(name)
 
 
 def _make_stat(asker: _Asker) -> Callable[[Any], Any]:
     def make(original: Any) -> Any:
         def stat(path: Any, *, dir_fd: Any = None, follow_symlinks: bool = True) -> Any:
-            if asker.idle:
+            if asker.idle or (type(path) is str and path in asker.settled and follow_symlinks):
                 return original(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
             note = asker.note_stat if follow_symlinks else asker.note_lstat
             try:

@@ -24,7 +24,7 @@ import SCons.SConf
 import SCons.Tool
 
 from incremental_tool.model.snapshot import GLOB, packed_identity
-from incremental_tool.scons.call_site import is_project
+from incremental_tool.scons.call_site import file_of, is_project
 from incremental_tool.scons.observations import BUSY, real_stat
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from incremental_tool.scons.replacement import Replacements
 
 _FS = SCons.Node.FS
+_OF_NODES = vars(_FS)
 
 _KIND_QUESTIONS = (
     (_FS.Base, "exists"),
@@ -59,14 +60,15 @@ def observe(observed: Observations, replacements: Replacements) -> None:
 
     def make_stat(original: Any) -> Any:  # noqa: ARG001 - it calls os.stat, which others observe
         def stat(self: Any, path: Any) -> Any:  # noqa: ARG001 - the class's signature
-            # The hottest place of all: SCons asks for each file of the project.
-            if BUSY.depth:
-                return real_stat(path)
+            # The hottest place of all: SCons asks for each file of the project, many times.
             try:
                 status = real_stat(path)
             except OSError:
-                nodes.setdefault(path if path[:1] == "/" else observed.absolute(path))
+                if not BUSY.depth:
+                    nodes.setdefault(path if path[:1] == "/" else observed.absolute(path))
                 raise
+            if path in nodes or BUSY.depth:
+                return status
             name = path if path[:1] == "/" else observed.absolute(path)
             if name not in nodes:
                 nodes[name] = packed_identity(status)
@@ -149,8 +151,9 @@ def observe_scripts(observed: Observations, replacements: Replacements) -> None:
     def make(only_kind: bool) -> Any:
         def make_question(original: Any) -> Any:
             def question(self: Any, *arguments: Any) -> Any:
-                code = sys._getframe(1).f_code  # noqa: SLF001 - the one way to see who calls
-                if not BUSY.depth and is_project(code.co_filename):
+                asking = sys._getframe(1)  # noqa: SLF001 - the one way to see who calls
+                inside = asking.f_globals is _OF_NODES or BUSY.depth
+                if not inside and is_project(file_of(asking)):
                     note(self, only_kind=only_kind)
                 return original(self, *arguments)
 

@@ -4,6 +4,7 @@ When a build ends SCons has dropped what it remembered of most nodes. To ask eac
 of them once more for its status or its text would bring a dictionary and a
 stat result of each back: 10 MB for 10,000 sources.
 
+What holds for all files of a folder alike is found out once for the folder.
 Knows nothing of why it is asked.
 """
 
@@ -33,6 +34,47 @@ def status_of(node: Any) -> Row:
         return row_of(real_stat(node.get_abspath()))
     except (OSError, ValueError):
         return None
+
+
+class Folders:
+    """Which folders are ordinary: below `top`, under one name, alone, and no variant of another.
+
+    A file in an ordinary folder is its own `rfile()` and `srcnode()`. SCons knows it by its path
+    relative to `top` wherever it keeps it.
+    """
+
+    def __init__(self, top: str) -> None:
+        self._top = top
+        self._known: dict[Any, bool] = {}
+
+    def is_ordinary(self, folder: Any) -> bool:
+        """Tell whether a folder is ordinary."""
+        known = self._known.get(folder)
+        if known is None:
+            known = self._known[folder] = self._look(folder)
+        return known
+
+    def _look(self, folder: Any) -> bool:
+        path = folder.get_abspath()
+        if path == self._top:
+            name = "."
+            above = folder.up()
+            while above is not None:
+                if above.srcdir is not None:
+                    return False
+                above = above.up()
+        elif path.startswith(self._top + "/"):
+            name = path[len(self._top) + 1 :]
+            if not self.is_ordinary(folder.up()):
+                return False
+        else:
+            return False
+        return (
+            folder.srcdir is None
+            and folder.get_all_rdirs() == [folder]
+            and folder.get_path() == name
+            and folder.get_internal_path() == name
+        )
 
 
 class RealFiles:

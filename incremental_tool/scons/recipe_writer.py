@@ -26,17 +26,11 @@ import SCons.Script.Main
 import SCons.Tool
 import SCons.Util
 
-from incremental_tool.model.directives import PATTERN, digest_of_directives
-from incremental_tool.model.recipe import (
-    AFTER,
-    NEVER_SCANNED,
-    OTHER_ROLE,
-    SCANNED_OTHERWISE,
-    Top,
-)
+from incremental_tool.model.recipe import AFTER, Top
 from incremental_tool.scons import recipe_memory
 from incremental_tool.scons.decider import decides_all_by_content
-from incremental_tool.scons.node_place import RealFiles, text_of
+from incremental_tool.scons.node_place import Folders, RealFiles, text_of
+from incremental_tool.scons.role_writer import BY_CONTENT, RoleWriter
 from incremental_tool.scons.search_writer import SearchWriter
 from incremental_tool.scons.session import SESSION
 from incremental_tool.scons.unseen_command import Substitution
@@ -64,9 +58,6 @@ _HARMLESS = frozenset(
 )
 """Options that a script may set without a replay having to know more of them than is recorded."""
 
-_BY_CONTENT = (4, 5)
-"""Which decider a file has, as SCons numbers them: those of its environment."""
-
 
 class RecipeWriter:
     """Writes one snapshot's recipe; its files have been written."""
@@ -89,8 +80,8 @@ class RecipeWriter:
         self._settings: dict[Surroundings, int] = {}
         self._taken_over: dict[int, int] = {}
         self._last: Optional[Recipe] = None
-        self._roles = bytearray(OTHER_ROLE * len(self._paths))
-        self._with_role = bytearray(len(self._paths))
+        self._folders_of_nodes = Folders(answer.top)
+        self._by_environment: dict[int, bool] = {}
         self._folders: set[bytes] = set()
         self._searches = SearchWriter(notes.searches, self._name)
 
@@ -99,7 +90,8 @@ class RecipeWriter:
         recipe = self._recipe
         self._write_options()
         made_before = self._write_actions(graph)
-        self._write_inputs(graph)
+        roles = RoleWriter(recipe, self._paths, self._answer.top, self._observed, self._place)
+        roles.write(graph, self._folders_of_nodes)
         for place, hidden_by, text, node in graph.tops:
             files: list[int] = []
             folders: list[bytes] = []
@@ -107,7 +99,6 @@ class RecipeWriter:
             recipe.tops.append(Top(made_before[place], hidden_by, text.encode(), files, folders))
         recipe.folders = sorted(self._folders)
         recipe.searching = pack_searching(self._searches.finish(set(graph.nodes)))
-        recipe.directives = bytes(self._roles)
 
     def _write_options(self) -> None:
         recipe = self._recipe
@@ -132,10 +123,10 @@ class RecipeWriter:
 
     def _write_actions(self, graph: Graph) -> list[int]:
         """Write the actions; return how many are made before each of the graph's nodes."""
-        actions = self.actions
         last = recipe_memory.load(self._answer, self._observed)
         before = last.actions if last is not None else None
         self._last = last.recipe if last is not None else None
+        actions = self.actions = PackedActions(before)
         seen: set[Any] = set()
         made_before = []
         for node in graph.nodes:
@@ -164,9 +155,11 @@ class RecipeWriter:
         node, notes = targets[0], self._notes
         names = tuple(self._name(target) for target in targets)
         outputs = [place for place in map(self._place, targets) if place is not None]
-        flags = _flags(targets)
-        if len(outputs) != len(targets) or any(
-            os.fsencode(text_of(target)) != name for target, name in zip(targets, names)
+        flags = self._flags(targets)
+        ordinary = self._folders_of_nodes.is_ordinary
+        if len(outputs) != len(targets) or not all(
+            ordinary(target.dir) or os.fsencode(text_of(target)) == name
+            for target, name in zip(targets, names)
         ):
             flags.add(b"repository")
         ignored = node.ignore_set
@@ -182,7 +175,8 @@ class RecipeWriter:
             flags.add(AFTER + b"%d" % place)
         ran = next((target for target in targets if target in notes.kinds), None)
         if ran is None:
-            taken = before.find(tuple(sorted(names))) if before is not None else None
+            known_by = tuple(sorted(names)) if len(names) > 1 else names
+            taken = before.find(known_by) if before is not None else None
             if taken is None and len(targets) == 1:
                 unseen = self._substitution.of(node)
                 if unseen is not None:
@@ -194,9 +188,12 @@ class RecipeWriter:
                 flags.add(b"unknown")
                 self.actions.add(b"command", b"", b" ".join(sorted(flags)), files, 0)
                 return
-            flags.update(flag for flag in taken.flags.split() if not flag.startswith(AFTER))
+            text = taken.flags
+            if flags or AFTER in text:
+                flags.update(flag for flag in text.split() if not flag.startswith(AFTER))
+                text = b" ".join(sorted(flags))
             setting = self._take_over(taken.setting)
-            self.actions.add(taken.kind, taken.steps, b" ".join(sorted(flags)), files, setting)
+            self.actions.add(taken.kind, taken.steps, text, files, setting)
             return
         noted = next((target for target in targets if target in notes.steps), ran)
         steps = notes.steps.get(noted, [])
@@ -206,6 +203,31 @@ class RecipeWriter:
         setting = self._setting(notes.surroundings.get(noted))
         text = b"\0".join(steps)
         self.actions.add(notes.kinds[ran], text, b" ".join(sorted(flags)), files, setting)
+
+    def _flags(self, targets: list[Any]) -> set[bytes]:
+        flags = set()
+        if len(targets) > 1:
+            flags.add(b"several")
+        for target in targets:
+            if target.always_build:
+                flags.add(b"always")
+            if target.precious:
+                flags.add(b"precious")
+            if target.noclean:
+                flags.add(b"no-clean")
+            if target.side_effects or target.side_effect:
+                flags.add(b"side-effect")
+            if target.changed_since_last_build not in BY_CONTENT:
+                flags.add(b"decider")
+            if not self._decides_by_content(target.get_env()):
+                flags.add(b"decider")
+        return flags
+
+    def _decides_by_content(self, env: Any) -> bool:
+        known = self._by_environment.get(id(env))  # nodes and builders hold it
+        if known is None:
+            known = self._by_environment[id(env)] = decides_all_by_content(env)
+        return known
 
     def _places(self, nodes: Sequence[Any], flags: set[bytes]) -> list[int]:
         found: list[int] = []
@@ -254,84 +276,6 @@ class RecipeWriter:
             )
         return known
 
-    # --- inputs ---------------------------------------------------------------
-
-    def _write_inputs(self, graph: Graph) -> None:
-        scanned = self._observed.scanned_otherwise
-        c_scanner = getattr(SCons.Tool.CScanner, "cre", None)
-        usual = getattr(c_scanner, "pattern", None) == PATTERN
-        for node in (*graph.inputs, *graph.nodes):
-            place = self._place(node)
-            if place is None:
-                continue
-            path = self._real.of(node).get_abspath()
-            made = node.has_builder() or node.side_effect
-            self._note_place(place, node)
-            linked = path in graph.duplicates
-            if not self._has_one_role(path, graph) or (
-                linked and not self._note_duplicate(node, place)
-            ):
-                role = OTHER_ROLE
-            elif (
-                node in scanned
-                or not usual
-                or (not made and node.changed_since_last_build not in _BY_CONTENT)
-                or os.fsencode(text_of(node)) != self._paths[place]
-            ):
-                role = SCANNED_OTHERWISE
-            elif (includes := self._includes(node)) is not None:
-                role = digest_of_directives(list(includes))
-            elif node in self._observed.scanned:
-                role = SCANNED_OTHERWISE
-            else:
-                role = NEVER_SCANNED
-            self._set_role(place, role)
-
-    def _set_role(self, place: int, role: bytes) -> None:
-        start = 8 * place
-        if self._with_role[place]:
-            role = _stricter(bytes(self._roles[start : start + 8]), role)
-        self._roles[start : start + 8] = role
-        self._with_role[place] = 1
-
-    def _includes(self, node: Any) -> Any:
-        """Return what SCons's scanner found in a file, perhaps known by another name, too."""
-        return node.includes if node.includes is not None else self._real.of(node).includes
-
-    def _note_duplicate(self, node: Any, place: int) -> bool:
-        """Note that a file is a link to a source, made as a replay would make it."""
-        ways = SCons.Node.FS.Link_Funcs
-        if not node.linked or ways[:1] not in ([], [SCons.Node.FS._hardlink_func]):  # noqa: SLF001 - it has no other name
-            return False
-        source = self._place(node.srcnode())
-        if source is None or source == place:
-            return False
-        self._recipe.duplicates.append((place, source))
-        path = self._real.of(node.srcnode()).get_abspath()
-        plain = path.startswith(self._top) and path not in self._observed.used_by_project
-        role = NEVER_SCANNED if plain else OTHER_ROLE
-        self._set_role(source, role)
-        return True
-
-    def _has_one_role(self, path: str, graph: Graph) -> bool:
-        """Tell whether a file is nothing but an input of actions, or made by one."""
-        observed = self._observed
-        written = observed.written.get(path)
-        return (
-            path.startswith(self._top)
-            and path not in observed.used_by_project
-            and (written is None or written.by_scons)
-            and path not in graph.side_effects
-            and not observed.configured
-        )
-
-    def _note_place(self, place: int, node: Any) -> None:
-        """Note where SCons's database keeps a file that is known by another name, too."""
-        folder, name = node.dir.get_internal_path(), node.name
-        known = os.fsencode(name if folder == "." else f"{folder}/{name}")
-        if known != self._paths[place]:
-            self._recipe.places.append((place, os.fsencode(folder), os.fsencode(name)))
-
     # --- nodes ----------------------------------------------------------------
 
     def _expand(self, node: Any, files: list[int], folders: list[bytes], seen: set[Any]) -> None:
@@ -367,17 +311,6 @@ class RecipeWriter:
             return place
 
 
-def _stricter(one: bytes, other: bytes) -> bytes:
-    """Return the role of a file that is several nodes."""
-    if one == other:
-        return one
-    if OTHER_ROLE in (one, other):
-        return OTHER_ROLE
-    if one == NEVER_SCANNED:
-        return other
-    return one if other == NEVER_SCANNED else SCANNED_OTHERWISE
-
-
 def _database() -> Optional[str]:
     """Return the path of SCons's database, with `*` for "each folder"; None if of another kind."""
     sconsign = SCons.SConsign
@@ -387,23 +320,3 @@ def _database() -> Optional[str]:
     if len(databases) != 1 or type(databases[0]).__module__ != SCons.dblite.__name__:
         return None
     return str(databases[0]._file_name)  # noqa: SLF001 - SCons's own attribute
-
-
-def _flags(targets: list[Any]) -> set[bytes]:
-    flags = set()
-    if len(targets) > 1:
-        flags.add(b"several")
-    for target in targets:
-        if target.always_build:
-            flags.add(b"always")
-        if target.precious:
-            flags.add(b"precious")
-        if target.noclean:
-            flags.add(b"no-clean")
-        if target.side_effects or target.side_effect:
-            flags.add(b"side-effect")
-        if target.changed_since_last_build not in _BY_CONTENT:
-            flags.add(b"decider")
-        if not decides_all_by_content(target.get_env()):
-            flags.add(b"decider")
-    return flags

@@ -42,6 +42,7 @@ from incremental_tool.scons import (
     call_site,
     clock_observer,
     environment_observer,
+    evaluation,
     file_observer,
     free_memory,
     graph_walk,
@@ -109,6 +110,7 @@ class Recorder:
         process_observer.observe(self._observed, self._to_the_end)
         environment_observer.observe(self._observed)
         option_observer.observe(self._observed)
+        evaluation.observe(self._to_the_end)
         audit_observer.observe(self._observed, self._to_the_end)
 
     # --- the course of the run ------------------------------------------------

@@ -37,6 +37,7 @@ class SearchWriter:
         self._searching = Searching()
         self._numbers: dict[Folders, int] = {}
         self._plain: dict[Any, bool] = {}
+        self._plain_paths: dict[Folders, bool] = {}
         self._off = bool(_FS.get_default_fs().Top.repositories) or _warns()
 
     def add(self, targets: Sequence[Any]) -> None:
@@ -76,9 +77,9 @@ class SearchWriter:
             path is None
             or builder.source_scanner not in _SCANNERS
             or builder.target_scanner is not None
-            or any((target.implicit or []) != implicit for target in targets)
+            or any((target.implicit or []) != implicit for target in targets[1:])
             or not self._commands_are_last(implicit)
-            or not all(map(self._is_plain, path))
+            or not self._all_plain(path)
             or not all(self._is_plain(source.dir) for source in first.sources)
         ):
             return UNKNOWN
@@ -95,6 +96,12 @@ class SearchWriter:
         while end and implicit[end - 1] in commands:
             end -= 1
         return commands.isdisjoint(implicit[:end])
+
+    def _all_plain(self, path: Folders) -> bool:
+        known = self._plain_paths.get(path)
+        if known is None:
+            known = self._plain_paths[path] = all(map(self._is_plain, path))
+        return known
 
     def _is_plain(self, folder: Any) -> bool:
         """Tell whether a folder is no variant of another, nor in one."""

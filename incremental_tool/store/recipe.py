@@ -31,7 +31,7 @@ from __future__ import annotations
 from array import array
 from itertools import accumulate
 
-from incremental_tool.model.recipe import Index, Recipe, Setting, Top, index_of
+from incremental_tool.model.recipe import Index, Recipe, Setting, Top
 from incremental_tool.store.recipe_actions import (
     BLOCK,
     EarlierActions,
@@ -71,7 +71,7 @@ def pack_recipe(recipe: Recipe, actions: PackedActions | None = None) -> Pieces:
     if actions is None:
         actions = packed(recipe.actions)
     files = max(len(recipe.directives) // 8, max(actions.lists, default=-1) + 1)
-    index = index_of(actions.ends, actions.lists, files)
+    index = actions.index(files)
     tops = array("I")
     for top in recipe.tops:
         tops.extend((top.position, top.hidden_by, len(top.files), *top.files))
@@ -147,7 +147,8 @@ def unpack_recipe(section: bytes) -> Recipe:
 def unpack_earlier(section: bytes, paths: PathTable) -> tuple[Recipe, EarlierActions]:
     """Return a recipe, and its actions to be asked for one by one. Raises as `unpack_recipe`."""
     recipe = unpack_recipe(section)
-    return recipe, EarlierActions(iter(recipe.actions), paths)
+    assert isinstance(recipe.actions, LoadedActions)  # noqa: S101 - what `unpack_recipe` makes
+    return recipe, EarlierActions(recipe.actions, recipe.index, paths)
 
 
 def _unpacked(section: bytes) -> Recipe:

@@ -12,12 +12,17 @@ from __future__ import annotations
 from array import array
 
 from incremental_tool.base.errors import CorruptRecord
-from incremental_tool.model.recipe import Action
+from incremental_tool.model.recipe import Action, index_of
 from incremental_tool.store.snapshot import list_of, strings_of
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Union
+
+    from incremental_tool.model.recipe import Index
+
+    Buffer = Union[bytes, memoryview]
 
 BLOCK = 64
 """Actions whose texts are packed as one: the commands of a folder are much alike."""
@@ -72,13 +77,17 @@ class PathTable:
 
 
 class PackedActions:
-    """Actions that are being written: the columns and blocks of `store.recipe`."""
+    """Actions that are being written: the columns and blocks of `store.recipe`.
 
-    def __init__(self) -> None:
+    What `earlier` ones, if there are any, have packed alike is taken over as it is.
+    """
+
+    def __init__(self, earlier: EarlierActions | None = None) -> None:
         self.settings = array("I")
         self.ends = array("I")
         self.lists = array("I")
-        self._blocks: list[bytes] = []
+        self._earlier = earlier
+        self._blocks: list[Buffer] = []
         self._texts: list[bytes] = []
 
     def add(
@@ -96,16 +105,29 @@ class PackedActions:
             self.ends.append(len(self.lists))
         self._texts += (kind, steps, flags)
         if len(self._texts) == 3 * BLOCK:
-            self._blocks.append(deflate(self._texts))
+            self._blocks.append(self._block())
             self._texts.clear()
+
+    def _block(self) -> Buffer:
+        known = None
+        if self._earlier is not None:
+            known = self._earlier.packed_block(len(self._blocks), self._texts)
+        return deflate(self._texts) if known is None else known
 
     def __len__(self) -> int:
         """Return the number of actions."""
         return len(self.settings)
 
-    def blocks(self) -> list[bytes]:
+    def blocks(self) -> list[Buffer]:
         """Return the texts, compressed."""
-        return [*self._blocks, deflate(self._texts)] if self._texts else list(self._blocks)
+        return [*self._blocks, self._block()] if self._texts else list(self._blocks)
+
+    def index(self, files: int) -> Index:
+        """Return the index over a number of files."""
+        known = None
+        if self._earlier is not None:
+            known = self._earlier.index_if(self.ends, self.lists, files)
+        return index_of(self.ends, self.lists, files) if known is None else known
 
 
 class LoadedActions:
@@ -119,23 +141,23 @@ class LoadedActions:
         files: int,
         blocks: list[memoryview],
     ) -> None:
-        self._settings = settings
-        self._ends = ends
-        self._lists = lists
-        self._files = files
-        self._blocks = blocks
+        self.settings = settings
+        self.ends = ends
+        self.lists = lists
+        self.files = files
+        self.blocks = blocks
         self._texts: dict[int, list[bytes]] = {}
 
     def __len__(self) -> int:
         """Return the number of actions."""
-        return len(self._settings)
+        return len(self.settings)
 
     def __iter__(self) -> Iterator[Action]:
         """Unpack one after the other, and hold no more than a block. Raises CorruptRecord."""
         texts: list[bytes] = []
         for number in range(len(self)):
             if number % BLOCK == 0:
-                texts = self._block(number // BLOCK)
+                texts = self.texts(number // BLOCK)
             yield self._unpack(number, texts)
 
     def __getitem__(self, number: int, /) -> Action:
@@ -145,12 +167,13 @@ class LoadedActions:
         block = number // BLOCK
         texts = self._texts.get(block)
         if texts is None:
-            texts = self._texts[block] = self._block(block)
+            texts = self._texts[block] = self.texts(block)
         return self._unpack(number, texts)
 
-    def _block(self, block: int) -> list[bytes]:
+    def texts(self, block: int) -> list[bytes]:
+        """Return a block's texts: kind, steps and flags of each action. Raises CorruptRecord."""
         try:
-            return inflate(self._blocks[block])
+            return inflate(self.blocks[block])
         except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
             raise CorruptRecord(f"not as its format says ({error})") from None
 
@@ -159,12 +182,12 @@ class LoadedActions:
         if start + 3 > len(texts):
             raise CorruptRecord("not as its format says (texts)")
         kind, steps, flags = texts[start : start + 3]
-        start = self._ends[3 * number - 1] if number else 0
-        outputs, sources, implicit = self._ends[3 * number : 3 * number + 3]
-        if not start <= outputs <= sources <= implicit <= len(self._lists):
+        start = self.ends[3 * number - 1] if number else 0
+        outputs, sources, implicit = self.ends[3 * number : 3 * number + 3]
+        if not start <= outputs <= sources <= implicit <= len(self.lists):
             raise CorruptRecord("not as its format says (lists)")
-        files = self._lists[start:implicit].tolist()
-        if files and max(files) >= self._files:
+        files = self.lists[start:implicit].tolist()
+        if files and max(files) >= self.files:
             raise CorruptRecord("not as its format says (files)")
         return Action(
             kind,
@@ -173,7 +196,7 @@ class LoadedActions:
             files[: outputs - start],
             files[outputs - start : sources - start],
             files[sources - start :],
-            self._settings[number],
+            self.settings[number],
         )
 
 
@@ -182,11 +205,11 @@ class Noted:
 
     __slots__ = ("flags", "kind", "setting", "steps")
 
-    def __init__(self, action: Action) -> None:
-        self.kind = action.kind
-        self.steps = b"\0".join(action.steps)
-        self.flags = b" ".join(action.flags)
-        self.setting = action.setting
+    def __init__(self, kind: bytes, steps: bytes, flags: bytes, setting: int) -> None:
+        self.kind = kind
+        self.steps = steps
+        self.flags = flags
+        self.setting = setting
 
 
 class EarlierActions:
@@ -196,17 +219,22 @@ class EarlierActions:
     was passed over on the way to one is held until it is asked for.
     """
 
-    def __init__(self, actions: Iterator[Action], paths: PathTable) -> None:
+    def __init__(self, actions: LoadedActions, index: Index | None, paths: PathTable) -> None:
         self._actions = actions
+        self._index = index
         self._paths = paths
         self._passed: dict[tuple[bytes, ...], Noted] = {}
+        self._texts: dict[int, list[bytes]] = {}
+        """The texts of the last two blocks that were read, by number."""
+        self._left = self._rest()
 
     def find(self, names: tuple[bytes, ...]) -> Noted | None:
         """Return the action that makes these files, if it was noted. Raises CorruptRecord."""
-        found = self._passed.pop(names, None)
-        if found is not None:
-            return found
-        for known, action in self._rest():
+        if self._passed:
+            found = self._passed.pop(names, None)
+            if found is not None:
+                return found
+        for known, action in self._left:
             if known == names:
                 return action
             self._passed[known] = action
@@ -214,15 +242,43 @@ class EarlierActions:
 
     def all(self) -> dict[tuple[bytes, ...], Noted]:
         """Return all that were not asked for yet. Raises CorruptRecord."""
-        self._passed.update(self._rest())
+        self._passed.update(self._left)
         return self._passed
 
+    def packed_block(self, number: int, texts: list[bytes]) -> memoryview | None:
+        """Return a block as it was packed, if it had these texts; None if not, or if unknown."""
+        return self._actions.blocks[number] if self._texts.get(number) == texts else None
+
+    def index_if(self, ends: array[int], lists: array[int], files: int) -> Index | None:
+        """Return the index, if the actions had these files; None if not."""
+        known = self._actions
+        alike = (
+            known.files == files
+            and known.ends.tobytes() == ends.tobytes()
+            and known.lists.tobytes() == lists.tobytes()
+        )
+        return self._index if alike else None
+
     def _rest(self) -> Iterator[tuple[tuple[bytes, ...], Noted]]:
-        paths = self._paths
-        for action in self._actions:
-            if b"unknown" not in action.flags and action.outputs:
-                try:
-                    names = tuple(sorted([paths[index] for index in action.outputs]))
-                except IndexError:
-                    raise CorruptRecord("not as its format says (outputs)") from None
-                yield names, Noted(action)
+        actions, paths = self._actions, self._paths
+        texts: list[bytes] = []
+        start = 0
+        for number, setting in enumerate(actions.settings):
+            at = 3 * (number % BLOCK)
+            if at == 0:
+                texts = self._read(number // BLOCK)
+            end = actions.ends[3 * number]
+            outputs = actions.lists[start:end].tolist() if start <= end else []
+            start = actions.ends[3 * number + 2]
+            try:
+                kind, steps, flags = texts[at : at + 3]
+                names = tuple(sorted([paths[index] for index in outputs]))
+            except (ValueError, IndexError):
+                raise CorruptRecord("not as its format says (outputs)") from None
+            if names and b"unknown" not in flags.split():
+                yield names, Noted(kind, steps, flags, setting)
+
+    def _read(self, block: int) -> list[bytes]:
+        self._texts.pop(block - 2, None)
+        texts = self._texts[block] = self._actions.texts(block)
+        return texts
