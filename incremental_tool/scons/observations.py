@@ -25,6 +25,7 @@ import stat as stat_module
 import threading
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
+from incremental_tool.base.digest import digest_of
 from incremental_tool.model.folder_view import digest_of_view
 from incremental_tool.model.snapshot import ENTRIES, ROW, packed_identity
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 ABSENT, FILE, FOLDER = 0, 1, 2
 """Kinds: nothing there (or a dangling link), anything but a folder, a folder."""
+
+_LARGEST = 1 << 26
+"""Bytes: scripts that write more than 64 MB each time have other worries than the fast path."""
 
 real_stat = os.stat
 real_lstat = os.lstat
@@ -66,6 +70,11 @@ class Written(NamedTuple):
 
     by_scons: bool
     site: str
+    content: bytes = b""
+    """Digest of what was in it until then, if that is what was seen before, and all that counted.
+
+    If the same is in it in the end, a further run will find what this one found.
+    """
 
 
 def kind_of(status: Optional[os.stat_result]) -> int:
@@ -122,6 +131,8 @@ class Observations:
         self.looked: dict[str, dict[str, bool]] = {}
         self.views: dict[tuple[str, bytes, bytes], bytes] = {}
         self.written: dict[str, Written] = {}
+        self.measured: set[str] = set()
+        """Files of which a status was asked for: not only their content counts."""
         self.signature_files: dict[str, Row] = {}
         """SCons's own databases, as SCons found them: what counts is how SCons leaves them."""
         self.ignored: set[str] = set()
@@ -152,10 +163,8 @@ class Observations:
     def note_asked(
         self, path: str, status: Optional[os.stat_result], *, for_graph: bool = False
     ) -> None:
-        """Note that everything about a file counted, perhaps for SCons's graph alone.
-
-        It was opened, or its stat was asked for.
-        """
+        """Note that everything about a file's status counted, perhaps for SCons's graph alone."""
+        self.measured.add(path)
         if path not in self.asked:
             self.asked[path] = row_of(status)
         if not for_graph:
@@ -212,7 +221,16 @@ class Observations:
 
     def note_written(self, path: str, *, by_scons: bool, site: str) -> None:
         """Note that a path is about to be written, made or removed."""
-        self.written.setdefault(path, Written(by_scons, site))
+        if path not in self.written:
+            content = b"" if by_scons else self._content_seen(path)
+            self.written[path] = Written(by_scons, site, content)
+
+    def _content_seen(self, path: str) -> bytes:
+        """Return the digest of a file that is about to be written; b"" if not as it was seen."""
+        seen = self.asked.get(path) or self.nodes.get(path)
+        if seen is None or path in self.measured or row_of(self.look(path)) != seen:
+            return b""
+        return content_digest(path)
 
     # --- everything else ------------------------------------------------------
 
@@ -227,6 +245,18 @@ class Observations:
     def refuse(self, reason: str, detail: str) -> None:
         """Note why what is recorded may never be taken as fresh."""
         self.refusals.setdefault((reason, detail))
+
+
+def content_digest(path: str) -> bytes:
+    """Return the digest of a file's content; b"" for what is no file, very large or unreadable."""
+    try:
+        status = real_stat(path)
+        if not stat_module.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return b""
+        with open(path, "rb") as file:
+            return digest_of(file.read(_LARGEST + 1))
+    except OSError:
+        return b""
 
 
 def link_target(path: str) -> Optional[str]:

@@ -29,6 +29,7 @@ from incremental_tool.scons.observations import (
     ABSENT,
     FOLDER,
     Observations,
+    content_digest,
     entries_of,
     kind_in,
     kind_of,
@@ -80,6 +81,7 @@ class Writer:
         self._full: dict[str, Row] = {}
         """Path -> what was seen where the whole identity counts; None where nothing was."""
         self._kinds: dict[str, int] = {}
+        self._rewritten_alike: dict[str, bool] = {}
         self._free: set[str] = set()
         """Paths of which the state in the end counts, beside those of the graph."""
 
@@ -188,8 +190,18 @@ class Writer:
             return
         written = self._observed.written.get(path)
         if written is not None and not written.by_scons:
-            raise Written(f"{path} ({written.site})")
+            if not self._is_rewritten_alike(path, written.content):
+                raise Written(f"{path} ({written.site})")
+            return
         raise Moved(path)
+
+    def _is_rewritten_alike(self, path: str, before: bytes) -> bool:
+        """Tell whether a file has the content that it had when a script began to write it."""
+        known = self._rewritten_alike.get(path)
+        if known is None:
+            known = bool(before) and content_digest(path) == before
+            self._rewritten_alike[path] = known
+        return known
 
     # --- what is there --------------------------------------------------------
 

@@ -395,6 +395,35 @@ def test_a_script_that_counts_its_runs_is_never_kept(project: Recorded) -> None:
         assert project.told().startswith("fresh.refuse.written")
 
 
+def test_a_file_that_is_read_and_written_alike_each_time_must_stay(project: Recorded) -> None:
+    """Scripts that make a configuration anew from itself find the same in each run."""
+    project.write("config.h", "#define N 1\n")
+    project.write("in", "text\n")
+    again = "text = open('config.h').read()\nopen('config.h', 'w').write(text)\n"
+    project.write("SConstruct", script(again + COPY))
+    project.record()
+
+    assert project.ask() == "fresh"
+
+    project.write("config.h", "#define N 2\n")
+
+    assert project.ask() == "fresh.stale.file-changed config.h (written)"
+
+
+def test_a_file_of_which_the_age_is_asked_and_that_is_written_is_never_kept(
+    project: Recorded,
+) -> None:
+    """Its content is the same in each run, and its time is not."""
+    project.write("stamp", "x")
+    project.write("in", "text\n")
+    aging = "import os\nos.path.getmtime('stamp')\nopen('stamp', 'w').write('x')\n"
+    project.write("SConstruct", script(aging + COPY))
+    for _ in range(2):
+        project.record()
+
+        assert project.told().startswith("fresh.refuse.written")
+
+
 def git(project: Recorded, *words: str) -> None:
     """Run git in the project, with an identity."""
     who = ["-c", "user.name=N", "-c", "user.email=n@example.org"]
