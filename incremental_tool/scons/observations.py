@@ -71,7 +71,7 @@ class Written(NamedTuple):
     by_scons: bool
     site: str
     content: bytes = b""
-    """Digest of what was in it until then, if that is what was seen before, and all that counted.
+    """Digest of what was in it until then, if nothing else was seen, and nothing else counted.
 
     If the same is in it in the end, a further run will find what this one found.
     """
@@ -227,9 +227,11 @@ class Observations:
 
     def _content_seen(self, path: str) -> bytes:
         """Return the digest of a file that is about to be written; b"" if not as it was seen."""
-        seen = self.asked.get(path) or self.nodes.get(path)
-        if seen is None or path in self.measured or row_of(self.look(path)) != seen:
+        if path in self.measured:
             return b""
+        for seen in (self.asked, self.nodes):
+            if path in seen and (seen[path] is None or row_of(self.look(path)) != seen[path]):
+                return b""
         return content_digest(path)
 
     # --- everything else ------------------------------------------------------

@@ -410,6 +410,20 @@ def test_a_file_that_is_read_and_written_alike_each_time_must_stay(project: Reco
     assert project.ask() == "fresh.stale.file-changed config.h (written)"
 
 
+def test_a_source_that_a_script_writes_alike_each_time_is_kept_from_the_second_run_on(
+    project: Recorded,
+) -> None:
+    """The first run cannot know that it is alike."""
+    project.write("SConstruct", script("open('in', 'w').write('text')\n" + COPY))
+    project.record()
+
+    assert project.told().startswith("fresh.refuse.written")
+
+    project.record()
+
+    assert project.ask() == "fresh"
+
+
 def test_a_file_of_which_the_age_is_asked_and_that_is_written_is_never_kept(
     project: Recorded,
 ) -> None:

@@ -91,20 +91,36 @@ def test_an_interrupt_is_told_as_scons_tells_it(tmp_path: Path, options: list[st
     assert "cp i one" not in told.out
 
 
-def test_the_next_run_after_a_kill_is_right(tmp_path: Path) -> None:
-    """Killed at any moment, a replay leaves what the next run makes right, database and all."""
-    twins = Twins(tmp_path, CHAIN)
+def stop_at_random_moments(folder: Path, count: int, number: int) -> None:
+    """Stop replays by a signal, each at another moment; what follows makes all right."""
+    twins = Twins(folder, CHAIN)
     twins.settle()
-    noise = random.Random(1)
-    for number in range(KILLS):
-        twins.write("h.h", f"#define NUMBER {number + 3}\n")
-        twins.write("b.c", f'#include "h.h"\nint b(void) {{ return NUMBER + {number}; }}\n')
+    noise = random.Random(number)
+    stopped = 0
+    for turn in range(count):
+        twins.write("h.h", f"#define NUMBER {turn + 3}\n")
+        twins.write("b.c", f'#include "h.h"\nint b(void) {{ return NUMBER + {turn}; }}\n')
         process = start(twins.ours, "incremental_tool.launcher", "-j2")
-        time.sleep(noise.uniform(0.05, 0.7))  # that is what is tried: any moment
-        os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(noise.uniform(0.05, 0.6))  # that is what is tried: any moment
+        os.killpg(process.pid, number)
         process.communicate()
-        assert twins.iscons().status == 0
+        stopped += process.returncode != 0
+        told = twins.iscons()
+        assert told.status == 0, told
         assert twins.scons().status == 0
         twins.compare(ignored="st[A-Za-z0-9]{6}")  # what ranlib leaves behind when it is killed
         twins.check_database()
         twins.iscons()
+    assert stopped > count // 3
+
+
+def test_the_next_run_after_a_kill_is_right(tmp_path: Path) -> None:
+    """Killed at any moment, a replay leaves what the next run makes right, database and all."""
+    stop_at_random_moments(tmp_path, KILLS, signal.SIGKILL)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_hundred_moments(tmp_path: Path, number: int) -> None:
+    """Killed, or interrupted, at a hundred random moments."""
+    stop_at_random_moments(tmp_path, 100, number)

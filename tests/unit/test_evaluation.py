@@ -66,7 +66,9 @@ def test_errors_are_pythons_own(text: str) -> None:
     assert told[1:] == told[:1] * 2
 
 
-@pytest.mark.parametrize("text", [" 1 + 1", "\tnames", b"1 + 1", "(yes := 2)", "[n for n in names]"])
+@pytest.mark.parametrize(
+    "text", [" 1 + 1", "\tnames", b"1 + 1", "(yes := 2)", "[n for n in names]"]
+)
 @pytest.mark.usefixtures("compiled")
 def test_answers_are_pythons_own(text: Any) -> None:
     """Blanks before a text, bytes, assignments and comprehensions mean what they mean to `eval`."""
