@@ -168,7 +168,7 @@ class Replaying:
         literal = self._literal_steps(action, outputs[0])
         self._times.begin(job, outputs)
         runs = sum(step[:1] == RUN for step in action.steps)
-        if runs != 1 or action.kind not in _KEEPING:
+        if action.kind != b"archive" and (runs != 1 or action.kind not in _KEEPING):
             clear(removable)
             removable = []
         for number, step in enumerate(action.steps):
@@ -178,6 +178,7 @@ class Replaying:
                 if missed is not None:
                     self._begun[job.number] = _Begun(number, request, missed, literal)
                     return None
+                removable = []  # the next one goes on from what this one has made
             else:
                 self._do(action, step, literal)
         return 0
