@@ -113,6 +113,8 @@ class CommandCache:
                 self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, plan, 0)
                 end = "refused"
             elif isinstance(plan, Standing):
+                if self._cache.trace is not None:
+                    self._cache.trace.note_kind(plan.kind)
                 self._count_patched(request, plan.kind, NO_DIGEST, started)
                 return None
             else:

@@ -5,6 +5,8 @@ common ones too, in the order of the symbol table. Where ar goes by more than th
 for link-time optimisation, which a plugin reads; places of the processor's own) it is not told:
 such an object is refused.
 
+ar lists nothing for a damaged object, so whatever is odd about its headers is refused, too.
+
 Knows ELF, of 32 and 64 bits and either byte order, and no disks.
 """
 
@@ -18,6 +20,16 @@ _ORDERS = {1: "<", 2: ">"}
 _RELOCATABLE = 1
 _SYMBOL_TABLE = 2
 _STRING_TABLE = 3
+_NO_CONTENT = 8
+_LAST_KNOWN = 19
+_FIRST_OF_SYSTEMS = 0x60000000
+"""Kinds of sections; those from the last on are systems', processors' and compilers' own."""
+
+_ENTRIES = {32: {2: 16, 4: 12, 9: 8}, 64: {2: 24, 4: 24, 9: 16}}
+"""Bytes of an entry in tables of symbols and of relocations, by the kind of section."""
+
+_INFO_IS_SECTION = 0x40
+_MOST_ALIGNED = 1 << 20
 
 _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _KNOWN_TYPES = frozenset({0, 1, 2, 5, 6, 10})
@@ -105,24 +117,39 @@ def _symbols(content: bytes, bits: int, order: str) -> Union[Symbols, str]:
 
 
 def _sections(content: bytes, bits: int, order: str) -> Union[_Sections, str]:
-    if bits == 32:  # noqa: PLR2004 - bits
-        (start,) = struct.unpack_from(order + "I", content, 32)
-        each, count, names = struct.unpack_from(order + "HHH", content, 46)
-        form, picked = order + "IIIIIIIIII", (0, 1, 4, 5, 6, 7)
-    else:
-        (start,) = struct.unpack_from(order + "Q", content, 40)
-        each, count, names = struct.unpack_from(order + "HHH", content, 58)
-        form, picked = order + "IIQQQQIIQQ", (0, 1, 4, 5, 6, 7)
-    if each != struct.calcsize(form) or not 0 < count < _FIRST_RESERVED or names >= count:
+    head, form = ("IIII", "IIIIIIIIII") if bits == 32 else ("IQQQ", "IIQQQQIIQQ")  # noqa: PLR2004 - bits
+    version, entry, programs, start = struct.unpack_from(order + head, content, 20)
+    size = 20 + struct.calcsize(order + head)
+    rest = struct.unpack_from(order + "IHHHHHH", content, size)
+    _, own_size, program_size, program_count, each, count, names = rest
+    if (version, content[6], entry, programs, program_count) != (1, 1, 0, 0, 0) or (
+        own_size != size + 16 or program_size > own_size
+    ):
+        return "its header is odd"
+    if each != struct.calcsize(order + form) or not 0 < count < _FIRST_RESERVED or names >= count:
         return "its sections are odd"
     table = content[start : start + each * count]
     if len(table) != each * count:
         return "its sections are odd"
     rows = []
-    for row in struct.iter_unpack(form, table):
-        name, kind, offset, size, link, told = (row[at] for at in picked)
-        rows.append((name, kind, offset, size, link, told))
-    return _Sections(rows, _content(content, rows[names], _STRING_TABLE))
+    for row in struct.iter_unpack(order + form, table):
+        rows.append((row[0], row[1], *row[4:8]))
+        _, kind, flags, _, offset, size, link, told, alignment, entry_size = row
+        if (
+            link >= count
+            or (flags & _INFO_IS_SECTION and told >= count)
+            or alignment & (alignment - 1)
+            or alignment > _MOST_ALIGNED
+            or (kind > _LAST_KNOWN and kind < _FIRST_OF_SYSTEMS)
+            or (kind == 0 and size)
+            or entry_size != _ENTRIES[bits].get(kind, entry_size)
+            or (kind not in (0, _NO_CONTENT) and offset + size > len(content))
+        ):
+            return "its sections are odd"
+    texts = _content(content, rows[names], _STRING_TABLE)
+    if any(row[0] >= len(texts) for row in rows):
+        return "its sections are odd"
+    return _Sections(rows, texts)
 
 
 def _content(content: bytes, row: tuple[int, int, int, int, int, int], kind: int) -> bytes:

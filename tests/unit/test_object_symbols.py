@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from archive_pool import assemble, families
 
+from incremental_tool.model.archive import Layout, understand
 from incremental_tool.model.object_symbols import Symbols, symbols_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def listed(folder: Path, content: bytes) -> bytes:
     (folder / "x.a").unlink(missing_ok=True)
     subprocess.run(["ar", "rc", "x.a", "x.o"], cwd=folder, check=True, capture_output=True)
     library = (folder / "x.a").read_bytes()
+    assert library[8:10] == b"/ "
     count = int.from_bytes(library[68:72], "big")
     names = library[72 + 4 * count :].split(b"\0", count)[:count]
     return b"".join(name + b"\0" for name in names)
@@ -95,12 +97,27 @@ def test_programs_and_other_files_are_refused(tmp_path: Path) -> None:
         assert isinstance(symbols_of(content), str)
 
 
-def test_damage_never_raises(tmp_path: Path) -> None:
-    """Cut off anywhere, or with any byte changed, an object has symbols or a reason."""
-    content = assemble(tmp_path / "x.o", ".globl f, g\nf: .byte 1\n.weak h\nh: .quad g\n")
+def test_damage_is_refused_or_does_not_matter(tmp_path: Path) -> None:
+    """With any byte changed, an object has the symbols that ar lists, or is refused; cut, it is."""
+    content = assemble(tmp_path / "x.o", ".globl f\nf: .quad g\n.weak h\nh:\n")
+    known = [content]
     for place in range(len(content)):
-        assert isinstance(symbols_of(content[:place]), (Symbols, str))
-        for flip in (0xFF, 1):
+        assert isinstance(symbols_of(content[:place]), str)
+        for flip in (1, 0xFF):
             changed = bytearray(content)
             changed[place] ^= flip
-            assert isinstance(symbols_of(bytes(changed)), (Symbols, str))
+            if isinstance(symbols_of(bytes(changed)), Symbols):
+                known.append(bytes(changed))
+    names = [f"{number:04}.o" for number in range(len(known))]
+    for name, one in zip(names, known):
+        (tmp_path / name).write_bytes(one)
+    subprocess.run(["ar", "rc", "x.a", *names], cwd=tmp_path, check=True)
+    library = (tmp_path / "x.a").read_bytes()
+    layout = understand(library, [name.encode() for name in names])
+
+    assert isinstance(layout, Layout)
+    for number, one in enumerate(known):
+        symbols = symbols_of(one)
+        assert isinstance(symbols, Symbols)
+        start = layout.names_at(number)
+        assert symbols.names == library[start : start + layout.lengths[number]]
