@@ -16,6 +16,8 @@ from archive_bench import LIBRARY, PATCHED, Library, archiving, data, plain_libr
 from archive_pool import assemble, families, names
 from command_bench import Bench
 
+from incremental_tool.cli import main
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -162,6 +164,22 @@ def test_a_library_that_is_as_it_should_be_is_left_alone(bench: Bench) -> None:
     assert library.make() == PATCHED
 
     assert library.path.stat() == before
+
+
+def test_explain_tells_that_a_library_was_patched(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command line tells that ar did not run; the stored result is an earlier library's."""
+    library = plain_library(bench, 3)
+    library.write("m001.o", assemble(bench.folder / "o", data("f001", "other", 1, 64)))
+    library.make()
+    bench.cache.commit()
+    bench.cache.close()
+
+    assert main(["explain", LIBRARY]) == 0
+    out = capsys.readouterr().out
+    assert "brought up to date by its changed members; its command did not run" in out
+    assert "now:" not in out
 
 
 # --- interruptions ---------------------------------------------------------------------
