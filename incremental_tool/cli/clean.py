@@ -36,7 +36,7 @@ _SIGNED = (b".gitignore", b"CACHEDIR.TAG")
 """Names that others give, too: removed if the tool names itself within."""
 
 _SIGNATURE = b"made by scons-incremental"
-_SNAPSHOT = re.compile(rb"[0-9a-f]{32}")
+_SNAPSHOT = _LIBRARY = re.compile(rb"[0-9a-f]{32}")
 _SCRATCH = re.compile(rb"\.incremental-\d+-\d+-\d+|\d+-\d+-[a-z]+")
 
 
@@ -45,6 +45,7 @@ def clean(arguments: argparse.Namespace, settings: Settings) -> int:
     state, store = settings.state_dir, settings.cache_dir
     _remove_named(os.path.join(state, b"tmp"), _SCRATCH)
     _remove_named(os.path.join(state, b"fresh"), _SNAPSHOT)
+    _remove_named(os.path.join(state, b"archives"), _LIBRARY)
     _remove_files(state, _STATE)
     print(f"removed the state in {os.fsdecode(state)}")
     if arguments.store:

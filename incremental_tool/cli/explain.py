@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from incremental_tool.base.errors import CorruptRecord, UserError
+from incremental_tool.engine.command_cache import PATCHED
 from incremental_tool.engine.multi_level_cache import MultiLevelCache
 from incremental_tool.model.reason import REASONS, Reason
 from incremental_tool.store import last_answer, snapshot
@@ -47,8 +48,8 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.when))
     print(f"  at {when}, the command took {record.milliseconds} ms")
     manifest = cache.zir.manifest(record.action)
-    if manifest is None:
-        return 0
+    if manifest is None or record.outcome == PATCHED:
+        return 0  # what is stored tells of an earlier library
     for name, value in manifest.fields:
         if name == "command":
             print("  command: " + os.fsdecode(value.replace(b"\0", b" ")))
@@ -153,6 +154,8 @@ def _outlook(manifest: Manifest, cache: MultiLevelCache) -> str:
 def _what_happened(record: ActionRecord) -> str:
     if record.outcome == "hit":
         return "restored from the cache; its command did not run."
+    if record.outcome == PATCHED:
+        return "a library brought up to date by its changed members; its command did not run."
     if record.outcome not in REASONS:
         return f"{record.outcome} (from another version of this tool)"
     said = Reason(record.outcome, record.detail).sentence

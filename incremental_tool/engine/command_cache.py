@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.pattern import lazily
+from incremental_tool.engine.plan import Standing
 from incremental_tool.model.action import action_digest, difference
 from incremental_tool.model.fingerprint import newest_ns
 from incremental_tool.model.reason import Reason
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from incremental_tool.engine.planner import Planner
 
 NO_DIGEST = b"\0" * 16
+
+PATCHED = "patched"
+"""What a command came to that a library was brought up to date without."""
 
 # Select Graphic Rendition and Erase in Line: all that gcc and clang color with.
 _COLORS = lazily(rb"\x1b\[[0-9;]*[mK]")
@@ -108,6 +112,11 @@ class CommandCache:
                 self._cache.note(plan, request.targets)
                 self._cache.log_outcome(request.targets, NO_DIGEST, NO_DIGEST, plan, 0)
                 end = "refused"
+            elif isinstance(plan, Standing):
+                if self._cache.trace is not None:
+                    self._cache.trace.note_kind(plan.kind)
+                self._count_patched(request, plan.kind, NO_DIGEST, started)
+                return None
             else:
                 if self._cache.trace is not None:
                     self._cache.trace.note_kind(plan.kind)
@@ -118,12 +127,25 @@ class CommandCache:
                     statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
                     statistics.add("hits")
                     return None
+                if plan.archiving is not None and self._cache.archives.patch(
+                    plan.outputs[0], plan.archiving, request.targets
+                ):
+                    self._count_patched(request, plan.kind, action, started)
+                    return None
                 missed = Missed(end, plan, action, self._explain(request, action, plan, found))
                 statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
                 return missed
         except Exception as error:
             self._cache.failed("command", error)
         return Missed(end)
+
+    def _count_patched(self, request: Request, kind: str, action: bytes, started: float) -> None:
+        """Count a library that is what its command would make of it, without the command."""
+        statistics = self._cache.statistics
+        names = _logged(request.targets, kind)
+        self._cache.log_outcome(names, action, NO_DIGEST, PATCHED, 0)
+        statistics.add("us_patch", int((time.perf_counter() - started) * 1e6))
+        statistics.add("patched")
 
     def finish(self, request: Request, missed: Missed, plain: Callable[[], int]) -> int:
         """Run a command for which `begin` knew no result; return its exit status."""
@@ -176,6 +198,8 @@ class CommandCache:
             written = put_in_place(path, content, permissions, self._cache.scratch.folder)
             statistics.add("outputs_restored" if written else "outputs_kept")
             self._cache.files.forget(path)
+        if plan.archiving is not None:
+            self._cache.archives.learn(plan.outputs[0], plan.archiving, hit.result, hit.contents[0])
         statistics.add("command_ms_saved", hit.result.milliseconds)
         self._say(hit.result.stdout, hit.result.stderr, hit.result.colored and not request.terminal)
         names = _logged(request.targets, plan.kind)
@@ -326,6 +350,8 @@ class CommandCache:
             plan.colored,
             done.milliseconds,
         )
+        if plan.archiving is not None:
+            self._cache.archives.learn(plan.outputs[0], plan.archiving, result, contents[0])
         skipped = self._cache.zir.store(action, plan.fields, result, contents)
         if skipped is not None:
             return self._not_stored(request, plan, action, skipped)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Union
 
+from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.compile_plan import read_depfile
-from incremental_tool.engine.plan import Found, Plan, Request
+from incremental_tool.engine.plan import Archiving, Found, Plan, Request, Standing
 from incremental_tool.engine.toolchain_key import command_fields, driver_fields
+from incremental_tool.model.archive_command import is_composable
 from incremental_tool.model.link_command import LinkCommand, absent_libraries, link_dependency_words
 from incremental_tool.model.reason import Reason
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.engine.toolchain import Toolchain
     from incremental_tool.model.archive_command import ArchiveCommand
 
 
@@ -29,25 +32,48 @@ _LIBRARY_MISSING = b"not found (try using -rpath"
 
 def plan_archive(
     command: ArchiveCommand, words: Sequence[str], request: Request, cache: MultiLevelCache
-) -> Union[Plan, Reason]:
+) -> Union[Plan, Standing, Reason]:
     """Return the plan for `ar` making an archive, or for `ranlib`."""
     output = os.fsencode(command.output)
+    if command.index_only and output in request.removable:
+        return Reason("zir.refuse.outside-input", command.output)
     if not command.index_only and output not in request.removable and cache.disk.exists(output):
         return Reason("zir.refuse.updates-output", command.output)
     toolchain = cache.toolchains.binutil(words[0], request.environment)
     if isinstance(toolchain, Reason):
         return toolchain
     members = [os.fsencode(member) for member in command.members]
+    archiving = _archiving(command, members, toolchain, request)
     kind = "index" if command.index_only else "archive"
     fields = command_fields(kind, words, toolchain, request)
     if command.index_only:
+        if cache.archives.stands(output, archiving):
+            return Standing(kind)
         # What ranlib reads it also writes, so its content is part of the key itself.
         cache.files.forget(output)
         before = cache.files.digest(output)
         if before is None:
             return Reason("zir.refuse.outside-input", command.output)
         fields.append(("archive", before))
-    return Plan(kind, fields, [output], words, None, False, lambda _: Found(members, []))
+    found = Found(members, [])
+    return Plan(kind, fields, [output], words, None, False, lambda _: found, archiving)
+
+
+def _archiving(
+    command: ArchiveCommand, members: list[bytes], toolchain: Toolchain, request: Request
+) -> Archiving:
+    """Return what has to be known to bring a library up to date without its command."""
+    if command.index_only:
+        words = b"\0".join(map(os.fsencode, command.words))
+        return Archiving(
+            indexing=True, tool=digest_of(toolchain.digest + words), members=[], refusal=None
+        )
+    refusal = None
+    if toolchain.family != "gnu" or "GNUTARGET" in request.environment:
+        refusal = Reason("archive.patch.program", command.driver)
+    elif not is_composable(command):
+        refusal = Reason("archive.patch.option", command.words[1])
+    return Archiving(indexing=False, tool=toolchain.digest, members=members, refusal=refusal)
 
 
 def plan_link(

@@ -26,6 +26,7 @@ from incremental_tool.model.reason import Reason
 from incremental_tool.store.file_hash_cache import FileHashCache, Signer
 
 if TYPE_CHECKING:
+    from incremental_tool.engine.archive_patch import Archives
     from incremental_tool.engine.settings import Settings
     from incremental_tool.engine.toolchain import Toolchains
     from incremental_tool.engine.trace import Trace
@@ -152,6 +153,13 @@ class MultiLevelCache:
         )
 
     @cached_property
+    def archives(self) -> Archives:
+        """Static libraries, and what they were made of."""
+        from incremental_tool.engine.archive_patch import Archives
+
+        return Archives(self)
+
+    @cached_property
     def scratch(self) -> Scratch:
         """Where commands and restores write on the way."""
         from incremental_tool.store.scratch import Scratch
@@ -162,7 +170,7 @@ class MultiLevelCache:
 
     def open_for_commands(self) -> None:
         """Open every store; called before several threads can ask for one at once."""
-        self._opened = [self.zir, self.log, self.toolchains, self.scratch]
+        self._opened = [self.zir, self.log, self.toolchains, self.archives, self.scratch]
 
     def _make_folders(self) -> None:
         state, store = self.settings.state_dir, self.settings.cache_dir
@@ -276,6 +284,7 @@ class MultiLevelCache:
                     self.files.settle()
                     self.files.save()
                 if self._opened:
+                    self.archives.settle()
                     self.toolchains.save()
                     self.log.commit()
                 self._save_seconds = time.perf_counter() - started

@@ -28,12 +28,32 @@ Collect = Callable[[bytes], Union[Found, Reason]]
 """Finds what the command read, once it has succeeded; it is given what it said on stderr."""
 
 
+class Archiving(NamedTuple):
+    """What a command of ar or ranlib makes a library of, for `engine.archive_patch`.
+
+    `tool` is the digest of the program; with `indexing`, of the whole command of ranlib. `refusal`
+    is why the library's bytes cannot be told beforehand.
+    """
+
+    indexing: bool
+    tool: bytes
+    members: list[bytes]
+    refusal: Optional[Reason]
+
+
+class Standing(NamedTuple):
+    """In place of a plan: the command would leave its outputs as they are."""
+
+    kind: str
+
+
 class Plan(NamedTuple):
     """How to run one command through the cache.
 
     `argv` is executed on a miss; where it is None the command's text goes to the shell as SCons
     would pass it. `colored` says that `argv` asks for colors because a terminal shows them.
-    `after` is run behind a successful `argv` (a separate dependency query).
+    `after` is run behind a successful `argv` (a separate dependency query). `archiving` is set for
+    ar and ranlib.
     """
 
     kind: str
@@ -43,6 +63,7 @@ class Plan(NamedTuple):
     after: Optional[Sequence[str]]
     colored: bool
     collect: Collect
+    archiving: Optional[Archiving] = None
 
 
 class Declared(NamedTuple):

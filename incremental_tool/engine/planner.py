@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Union
 
 from incremental_tool.engine.compile_plan import plan_assembly, plan_compile
 from incremental_tool.engine.link_plan import plan_archive, plan_link
-from incremental_tool.engine.plan import Declared, Found, Plan, Request
+from incremental_tool.engine.plan import Declared, Found, Plan, Request, Standing
 from incremental_tool.model.action import Fields, environment_fields
 from incremental_tool.model.archive_command import is_archiver, parse_archive
 from incremental_tool.model.assembler_command import is_assembler, parse_assemble
@@ -40,8 +40,8 @@ class Planner:
         self._cache = cache
         self._top = top
 
-    def plan(self, request: Request) -> Union[Plan, Reason]:
-        """Return how to run a command through the cache, or why it cannot be."""
+    def plan(self, request: Request) -> Union[Plan, Standing, Reason]:
+        """Return how to run a command through the cache, or why it cannot be, or need not."""
         if request.refusal is not None:
             return request.refusal
         if request.mode == "off":
@@ -52,6 +52,8 @@ class Planner:
             return Reason("zir.refuse.directory", os.fsdecode(request.directory))
         words = split_words(request.text)
         plan = self._recognised(words, request)
+        if isinstance(plan, Standing):
+            return plan
         if isinstance(plan, Reason):
             if request.mode != "declared":
                 return plan
@@ -67,7 +69,9 @@ class Planner:
                 return Reason("zir.refuse.side-effect", os.fsdecode(path))
         return plan
 
-    def _recognised(self, words: Union[list[str], Reason], request: Request) -> Union[Plan, Reason]:
+    def _recognised(
+        self, words: Union[list[str], Reason], request: Request
+    ) -> Union[Plan, Standing, Reason]:
         if isinstance(words, Reason):
             return words
         if not words:

@@ -168,7 +168,9 @@ class Replaying:
         literal = self._literal_steps(action, outputs[0])
         self._times.begin(job, outputs)
         runs = sum(step[:1] == RUN for step in action.steps)
-        if runs != 1 or action.kind not in _KEEPING:
+        # Of the commands for a library the first, where it runs, removes what is there.
+        keeps = runs > 0 if action.kind == b"archive" else runs == 1 and action.kind in _KEEPING
+        if not keeps:
             clear(removable)
             removable = []
         for number, step in enumerate(action.steps):
@@ -178,6 +180,7 @@ class Replaying:
                 if missed is not None:
                     self._begun[job.number] = _Begun(number, request, missed, literal)
                     return None
+                removable = []  # the next one goes on from what this one has made
             else:
                 self._do(action, step, literal)
         return 0

@@ -30,6 +30,7 @@ _MAX_DAYS = 1_000_000
 
 NAMES = (
     "INCREMENTAL",
+    "INCREMENTAL_ARCHIVES",
     "INCREMENTAL_CACHE",
     "INCREMENTAL_CACHE_AGE",
     "INCREMENTAL_CACHE_DIR",
@@ -43,7 +44,8 @@ NAMES = (
 class Settings(NamedTuple):
     """Where state and store lie, how large the store may grow, and what is told.
 
-    `trace` is the file that the run's commands are told in; empty for none.
+    `trace` is the file that the run's commands are told in; empty for none. `archives` says
+    whether libraries are brought up to date by their changed members.
     """
 
     state_dir: bytes
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
     stats: str
     explain: bool
     trace: bytes = b""
+    archives: bool = True
 
 
 def parse_size(text: str, name: str) -> int:
@@ -103,6 +106,7 @@ def settings_for(
         value("INCREMENTAL_STATS", "0").strip().lower(),
         is_on(value("INCREMENTAL_EXPLAIN", "0")),
         trace_file(top, environment),
+        is_on(value("INCREMENTAL_ARCHIVES", "1")),
     )
 
 

@@ -1,8 +1,9 @@
 """What was done and what was not, as counts: one build's and all builds'.
 
-Every command that reaches the tool ends as exactly one of: hit, stored, refused
-(run as plain SCons would), or run without being stored. Every miss, refusal,
-fallback and damage is counted once under its reason's id.
+Every command that reaches the tool ends as exactly one of: hit, patched (a library
+brought up to date without it), stored, refused (run as plain SCons would), or run
+without being stored. Every miss, refusal, fallback and damage is counted once under
+its reason's id.
 
 Format of `stats.json`: {"version": 1, "last": {...}, "lifetime": {...}} with the
 figures of `snapshot`. A damaged or foreign file counts as absent.
@@ -116,6 +117,13 @@ def render(figures: dict[str, Any], title: str) -> str:
         f"{count('outputs_kept')} left as they were, "
         f"{count('command_ms_saved') / 1000:.1f} s of commands not run"
     )
+    if count("patched"):
+        lines.append(
+            f"libraries:  {count('patched')} commands not run for changed members, "
+            f"{count('archive_bytes_read') / 1e6:.3f} MB read, "
+            f"{count('archive_bytes_written') / 1e6:.3f} MB written, "
+            f"{count('archive_bytes_moved') / 1e6:.3f} MB moved"
+        )
     if files:
         lines.append(
             f"files:      {int(files.get('stats', 0))} stat calls ({seconds('stat_seconds')}), "

@@ -37,6 +37,8 @@ class ArchiveCommand(NamedTuple):
 _PROGRAM = lazily(r"(?:.*/)?(?:[\w.+-]+-)?(ar|ranlib)(?:-[0-9][0-9.]*)?", re.DOTALL)
 # r or q, made quiet, indexed or not, deterministic, verbose.
 _WRITE = lazily(r"-?(?=[cDfPsSv]*[rq][cDfPsSv]*$)[rqcDfPsSv]+")
+# r or q with nothing but an index and no messages: what is made follows from the members.
+_COMPOSABLE = lazily(r"-?(?=[csD]*[rq])[rqcsD]+")
 _INDEX = lazily(r"-?(?=[Dv]*s[Dv]*$)[sDv]+")
 _INFORMATION = lazily(r"-?[tpxcDfvVoO]*[tpx][tpxcDfvVoO]*|-V|--version|--help|-h|-H")
 _IN_PLACE = lazily(r"-?[a-zA-Z]*[dmu][a-zA-Z]*")
@@ -81,6 +83,11 @@ def parse_archive(words: Sequence[str]) -> ArchiveCommand | Reason:
         updates=True,
         absolute_paths=tuple(path for path in paths if path[0] == "/"),
     )
+
+
+def is_composable(command: ArchiveCommand) -> bool:
+    """Whether ar makes the library in its plain form: names without folders, an index, no words."""
+    return not command.index_only and _COMPOSABLE.fullmatch(command.words[1]) is not None
 
 
 def _refuse_operation(operation: str) -> Reason:

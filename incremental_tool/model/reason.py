@@ -63,6 +63,17 @@ REASONS: dict[str, str] = {
     "zir.skip.output-missing": "the command did not write all its outputs",
     "zir.skip.output-too-large": "an output is larger than the cache takes",
     "zir.skip.store-unwritable": "the cache directory cannot be written",
+    # --- archive: why a library was made by its command and not by its changed members
+    "archive.patch.unknown": "the library is there, and it is not known what it was made of",
+    "archive.patch.changed": "the library is not as this tool has left it",
+    "archive.patch.place": "the library has other names or permissions, or lies on another disk",
+    "archive.patch.program": "the library was not made by this very ar, or that is not GNU's",
+    "archive.patch.option": "ar has an option that the library's bytes depend on",
+    "archive.patch.members": "the list of the library's members is another",
+    "archive.patch.format": "the library is not laid out as ar does by default",
+    "archive.patch.object": "it cannot be told which symbols of a member ar would list",
+    "archive.patch.large": "the library or the changed members are too large",
+    "archive.patch.failed": "the library could not be read or written",
     # --- fresh: why a run was not answered without SCons; first the run itself
     "fresh.option": "an option asks for more than whether all is up to date",
     "fresh.no-script": "no SConstruct was found where SCons would look",

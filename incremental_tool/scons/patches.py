@@ -50,6 +50,9 @@ KEEPING_COMMANDS = frozenset(
 )
 """Single commands that write their target anew: leaving the old one in place until then is safe."""
 
+KEEPING_LIBRARIES = (["ARCOM"], ["ARCOM", "RANLIBCOM"])
+"""Commands that make a library, of which the first, where it runs, removes what was left."""
+
 _SCONS = os.path.dirname(os.path.realpath(SCons.Action.__file__))
 _SHOWN_AS = os.path.join(_SCONS, os.path.relpath(os.path.realpath(__file__), _SCONS))
 """This very file, by a path that leads through SCons's folder: when SCons reports an error or a
@@ -142,9 +145,8 @@ def keep_outputs() -> bool:
 def _keeps(node: Any) -> bool:
     if SESSION.off or node.executor is None or not os.path.isfile(node.get_internal_path()):
         return False
-    actions = node.executor.get_action_list()
     env = node.get_build_env()
-    if len(actions) != 1 or _variable(actions[0], node.executor, env) not in KEEPING_COMMANDS:
+    if not _writes_anew(node.executor, env):
         return False
     return (
         isinstance(env.get("SPAWN"), CachingSpawn)
@@ -152,6 +154,20 @@ def _keeps(node: Any) -> bool:
         # By time stamps, an output that is not rewritten would not set off what depends on it.
         and decides_by_content(env)
     )
+
+
+def _writes_anew(executor: Any, env: Any) -> bool:
+    """Tell whether an old target may stay until a command writes it, or makes it of the old."""
+    actions = executor.get_action_list()
+    if len(actions) == 1 and isinstance(actions[0], SCons.Action.ListAction):
+        actions = actions[0].list
+    variables = [_variable(action, executor, env) for action in actions]
+    if len(variables) == 1 and variables[0] in KEEPING_COMMANDS:
+        return True
+    if variables not in KEEPING_LIBRARIES or not isinstance(env.get("ARCOM"), str):
+        return False
+    cache = SESSION.cache(env)
+    return cache is not None and cache.settings.archives
 
 
 def keep_duplicates() -> bool:

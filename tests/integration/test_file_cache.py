@@ -108,7 +108,8 @@ def test_switching_branches_and_back_runs_nothing_twice(project: Project) -> Non
     back = project.build()
 
     assert back.ran() == []
-    assert back.count("hits") == there.count("stored") == 5
+    assert back.count("hits") == 5
+    assert there.counts("stored", "patched") == {"stored": 3, "patched": 2}
     assert project.outputs() == first
 
     project.replace("include/base.h", "3", "5")

@@ -155,7 +155,14 @@ def test_clean_keeps_the_store(built: Bench, tool: Any) -> None:
 def test_clean_removes_snapshots_and_notes_of_runs(built: Bench, tool: Any) -> None:
     """What the fast path keeps goes with the state; a file beside it of another name stays."""
     os.mkdir(".incremental/fresh")
-    for name in ("fresh/" + "0a" * 16, "fresh/mine", "last_answer", "last_recording"):
+    os.mkdir(".incremental/archives")
+    for name in (
+        "archives/" + "0a" * 16,
+        "fresh/" + "0a" * 16,
+        "fresh/mine",
+        "last_answer",
+        "last_recording",
+    ):
         built.write(f".incremental/{name}", "kept")
     assert tool("clean").status == 0
 

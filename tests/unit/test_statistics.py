@@ -218,6 +218,22 @@ def test_a_build_without_work_has_a_block() -> None:
     ]
 
 
+def test_patched_libraries_have_a_line() -> None:
+    """What was read, written and moved for changed members is told where there were any."""
+    counts = {
+        "patched": 4,
+        "archive_bytes_read": 3_000,
+        "archive_bytes_written": 1_500_000,
+        "archive_bytes_moved": 20_000_000,
+    }
+    block = render({"counts": counts}, "Build").splitlines()
+
+    assert block[3] == (
+        "libraries:  4 commands not run for changed members, "
+        "0.003 MB read, 1.500 MB written, 20.000 MB moved"
+    )
+
+
 def test_a_reason_of_another_version_is_told() -> None:
     """An id that this version does not know is shown without a sentence."""
     assert "2  zir.miss.once: (from another version)" in render(
