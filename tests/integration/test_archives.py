@@ -122,11 +122,12 @@ def test_what_is_not_patched_is_as_it_was(tmp_path: Path, more: str) -> None:
     twins = Twins(tmp_path, files(more))
     twins.environment = {"INCREMENTAL_TRACE": str(tmp_path / "trace.json")}
     twins.both()
-    twins.replace(EDITED, *EDITS["of one length"])
-    if "newer" in more:  # which is told by whole seconds
+    if "newer" in more:  # which is told by whole seconds: let this have been some ago
         for folder in (twins.plain, twins.ours):
-            status = (folder / EDITED).stat()
-            os.utime(folder / EDITED, (status.st_atime, status.st_mtime + 2))
+            for path in [*folder.glob("src/*"), *folder.glob("lib/*"), folder / "copy"]:
+                status = path.stat()
+                os.utime(path, (status.st_atime, status.st_mtime - 5))
+    twins.replace(EDITED, *EDITS["of one length"])
     twins.both()
 
     assert "patched" not in outcomes(twins).values()
