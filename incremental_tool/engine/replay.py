@@ -48,7 +48,8 @@ from incremental_tool.model.recipe import (
 )
 from incremental_tool.model.snapshot import BUILDING, HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store import snapshot as snapshots
-from incremental_tool.store.sconsign import Sconsign, Signature, Unexpected
+from incremental_tool.store.sconsign import Sconsign
+from incremental_tool.store.signature import Signature, Unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,7 +137,8 @@ class Replay:
         if stale is not None:
             raise Refused(stale.reason, stale.detail)
         try:
-            self.database = Sconsign(self.recipe.database)
+            places = os.path.join(self.answer.state, "sconsign_places.bin")
+            self.database = Sconsign(self.recipe.database, os.fsencode(places))
             self._look_at_files(changed, look, made)
             self._find_jobs(made)
         except (Unexpected, OSError) as error:

@@ -32,7 +32,7 @@ from incremental_tool.model.recipe import (
     SHOW,
 )
 from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
-from incremental_tool.store.sconsign import Signature
+from incremental_tool.store.signature import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
