@@ -9,7 +9,6 @@ has no such option nothing is cached.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Union
 
 from incremental_tool.engine.compile_plan import read_depfile
 from incremental_tool.engine.plan import Found, Plan, Request
@@ -17,8 +16,10 @@ from incremental_tool.engine.toolchain_key import command_fields, driver_fields
 from incremental_tool.model.link_command import LinkCommand, absent_libraries, link_dependency_words
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Union
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.model.archive_command import ArchiveCommand

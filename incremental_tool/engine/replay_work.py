@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
+from incremental_tool.base import process
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
 from incremental_tool.engine.kept_times import KeptTimes
@@ -34,14 +33,19 @@ from incremental_tool.model.recipe import (
 from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store.signature import Signature
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NamedTuple, Optional, Union
 
     from incremental_tool.engine.command_cache import CommandCache, Missed
     from incremental_tool.engine.cone import Job
     from incremental_tool.engine.replay import Replay
     from incremental_tool.engine.schedule import Outcome
     from incremental_tool.model.recipe import Action
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
 CLOSING = b"scons: done building targets.\n"
@@ -228,7 +232,7 @@ class Replaying:
     def _finish(self, job: Job, request: Request, missed: Missed) -> int:
         def plain() -> int:
             environment = self._replay.environments[job.action.setting]
-            return subprocess.Popen([request.shell, "-c", request.text], env=environment).wait()
+            return process.run([request.shell, "-c", request.text], environment)
 
         return self._runner().finish(request, missed, plain)
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
     from incremental_tool.store.sconsign_patch import Place, Sources
 
+SHOULD, MUST, AT_ONCE = 0.5, 1.0, 4
+"""How much a folder may have grown by what was added before it is pickled anew: from the first on
+few at a time, for the folders that one header concerns grow together."""
+
 _EMPTY = b"\x80\x04}\x94."
 """A folder without entries."""
 
@@ -193,8 +197,9 @@ class Sconsign:
 
         The owner stays who it was, where that can be.
         """
-        for name, folder in self._patched.items():
-            if folder.is_touched() and folder.is_full():
+        grown = [(one.growth(), name) for name, one in self._patched.items() if one.is_touched()]
+        for at, (growth, name) in enumerate(sorted(grown, reverse=True)):
+            if growth > MUST or (growth > SHOULD and at < AT_ONCE):
                 self._entries(name)
         touched = [name for name, folder in self._patched.items() if folder.is_touched()]
         packed = {name: self._patched[name].pack() for name in touched}

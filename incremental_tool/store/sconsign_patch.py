@@ -14,7 +14,8 @@ Properties kept:
 
 * Places hold for the very bytes that they were found in, and for what this module adds to those.
 * Nothing that others may share is changed but the lists and the entries themselves.
-* What was added is bounded: from LIMIT of the folder on it is to be written anew.
+* What was added is bounded: a folder to which half its size was added should be
+  written anew, one that has doubled must be.
 
 Knows nothing of files, nor of why a signature changes.
 """
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     from incremental_tool.store.signature import Signature
 
-LIMIT = 4
-"""What is added to a folder may be one part in so many of it: reading it stays as quick."""
 LEAST = 4096
 """Bytes that may always be added: what one edit adds to a small folder, several times."""
 
@@ -41,7 +40,6 @@ _BEGINNING = b"C\x0bincremental0"
 _STOP, _POP, _BUILD, _SETITEM = b".", b"0", b"b", b"s"
 _GET, _PUT = b"j", b"r"
 """LONG_BINGET, LONG_BINPUT: any place, as four bytes."""
-_MOST_PLACES = 1 << 31
 _VERSION = b"\x8c\x0b_version_idK\x02"
 _FILE_NODE = b"\x8c\x0dSCons.Node.FS\x8c\x0cFileNodeInfo\x93)\x81"
 _BYTE, _INT = 1 << 8, 1 << 31
@@ -130,7 +128,7 @@ class Patched:
             from incremental_tool.store.signature_records import load_with_memo
 
             self._entries, memo = load_with_memo(self.content)
-            self._found = {id(one): place for place, one in memo.items()}
+            self._found = dict(zip(map(id, memo.values()), memo))
             if self.recall is None:
                 self.free = max(memo, default=-1) + 1
                 begun = bytes(self.content).find(_BEGINNING)
@@ -188,10 +186,10 @@ class Patched:
         """Tell whether anything was added that `pack` has not put in yet."""
         return bool(self._added)
 
-    def is_full(self) -> bool:
-        """Tell whether the folder is to be written anew, with what is added now."""
+    def growth(self) -> float:
+        """Return what part of the folder all that was added is, with what is added now."""
         added = len(self.content) - 1 - self.base + sum(map(len, self._added))
-        return added > max(LEAST, self.base // LIMIT) or self.free >= _MOST_PLACES
+        return added / max(LEAST, self.base)
 
     def pack(self) -> bytes:
         """Return the folder's bytes with all that was added; they are its content from now on."""
