@@ -145,7 +145,8 @@ class Patched:
         if place.entry == NOWHERE:
             return False
         place.signature = signature
-        state = b"}(\x8c\x05ninfo" + self._record(signature) + _VERSION + b"u"
+        # One of its own: SCons changes it in place, and the lists must not see that.
+        state = b"}(\x8c\x05ninfo" + _record(signature) + _VERSION + b"u"
         self._added.append(_get(place.entry) + state + _BUILD + _POP)
         return True
 
@@ -164,23 +165,19 @@ class Patched:
             return False
         for sources, at, signature in found:
             sources.csigs[at] = signature.csig
-            item = _number(at) + self._record(signature) + _SETITEM
+            item = _number(at) + self._shared_record(signature) + _SETITEM
             self._added.append(_get(sources.place) + item + _POP)
         return True
 
-    def _record(self, signature: Signature) -> bytes:
-        """Return opcodes that push SCons's record of a signature; made once, then taken again."""
+    def _shared_record(self, signature: Signature) -> bytes:
+        """Return what pushes SCons's record of a signature, which lists have in common."""
         key = (signature.csig, signature.timestamp, signature.size)
         again = self._records.get(key)
         if again is not None:
             return again
         self._records[key] = _get(self.free)
-        made = _PUT + pack("<I", self.free)
         self.free += 1
-        fields = b"\x8c\x04csig" + _text(signature.csig)
-        fields += b"\x8c\x09timestamp" + _number(signature.timestamp)
-        fields += b"\x8c\x04size" + _number(signature.size)
-        return _FILE_NODE + made + b"}(" + fields + _VERSION + b"u" + _BUILD
+        return _record(signature) + _PUT + pack("<I", self.free - 1)
 
     def is_touched(self) -> bool:
         """Tell whether anything was added that `pack` has not put in yet."""
@@ -199,6 +196,14 @@ class Patched:
             self.content = b"".join([before, begun, *self._added, _STOP])
             self._added.clear()
         return bytes(self.content)
+
+
+def _record(signature: Signature) -> bytes:
+    """Return what pushes a new record of SCons's."""
+    fields = b"\x8c\x04csig" + _text(signature.csig)
+    fields += b"\x8c\x09timestamp" + _number(signature.timestamp)
+    fields += b"\x8c\x04size" + _number(signature.size)
+    return _FILE_NODE + b"}(" + fields + _VERSION + b"u" + _BUILD
 
 
 def _get(place: int) -> bytes:

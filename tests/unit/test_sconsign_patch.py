@@ -166,6 +166,18 @@ def test_scons_reads_what_it_would_have_written(
     assert plain(in_python(value())) == plain(expected)
 
 
+def test_no_list_shares_the_record_of_a_file_itself() -> None:
+    """SCons changes a file's own record in place: what was built from the file must not change."""
+    replay("s3", ["t1", "t2"], 1)
+    entries = pickle.loads(value())
+
+    own = {id(one.ninfo) for one in entries.values()}
+    assert len(own) == len(entries)
+    for one in entries.values():
+        for infos in (one.binfo.bsourcesigs, one.binfo.bimplicitsigs):
+            assert own.isdisjoint(map(id, infos))
+
+
 def test_what_was_asked_for_before_is_not_unpickled_again(unpickled: list[int]) -> None:
     """The second edit of a source unpickles nothing, and pickles a few hundred bytes."""
     replay("s3", ["t1", "t2"], 1)
