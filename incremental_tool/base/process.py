@@ -15,7 +15,7 @@ from _signal import SIGPIPE, SIGXFSZ  # type: ignore[import-not-found]  # in no 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Optional, Protocol, Union
+    from typing import Optional, Protocol
 
     class Waiting(Protocol):
         """A program that was started."""
@@ -52,24 +52,10 @@ def start(
 
     Raises OSError.
     """
-    program = _found(argv[0], environment)
-    files = [(to, fd) for to, fd in ((1, stdout), (_STDERR, stderr)) if fd is not None]
-    if program is not None and hasattr(os, "posix_spawn") and all(fd > _STDERR for _, fd in files):
-        try:
-            actions = [
-                *((os.POSIX_SPAWN_DUP2, fd, to) for to, fd in files),
-                *((os.POSIX_SPAWN_CLOSE, fd) for fd in _passed_on()),
-            ]
-            process = os.posix_spawn(
-                program,
-                list(argv),
-                environment,
-                file_actions=actions,
-                setsigdef=[SIGPIPE, SIGXFSZ],
-            )
-            return _Spawned(process)
-        except OSError:
-            pass  # as above
+    program = found(argv[0], environment)
+    started = spawn(program, argv, environment, stdout, stderr) if program is not None else None
+    if started is not None:
+        return started
     from subprocess import Popen
 
     return Popen(argv, env=environment, stdout=stdout, stderr=stderr)
@@ -80,14 +66,41 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     return start(argv, environment).wait()
 
 
-def _found(program: Union[str, bytes], environment: Mapping[str, str]) -> Optional[str]:
-    """Return where a program lies, as `Popen` looks for it; None where that is not plain."""
-    name = os.fsdecode(program)
-    if "/" in name:
-        return name
+def spawn(
+    program: str,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    stdout: Optional[int] = None,
+    stderr: Optional[int] = None,
+) -> Optional[Waiting]:
+    """Start the program at a path; None if that cannot be done, for whatever reason."""
+    files = [(to, fd) for to, fd in ((1, stdout), (_STDERR, stderr)) if fd is not None]
+    if not hasattr(os, "posix_spawn") or any(fd <= _STDERR for _, fd in files):
+        return None
+    try:
+        actions = [
+            *((os.POSIX_SPAWN_DUP2, fd, to) for to, fd in files),
+            *((os.POSIX_SPAWN_CLOSE, fd) for fd in _passed_on()),
+        ]
+        process = os.posix_spawn(
+            program,
+            list(argv),
+            environment,
+            file_actions=actions,
+            setsigdef=[SIGPIPE, SIGXFSZ],
+        )
+    except OSError:
+        return None
+    return _Spawned(process)
+
+
+def found(program: str, environment: Mapping[str, str]) -> Optional[str]:
+    """Return where a program lies that can be executed, in the environment's `PATH`."""
+    if "/" in program:
+        return program
     for folder in environment.get("PATH", os.defpath).split(os.pathsep):
-        path = os.path.join(folder, name)
-        if os.access(path, os.X_OK):
+        path = os.path.join(folder, program)
+        if os.access(path, os.X_OK) and os.path.isfile(path):
             return path
     return None
 

@@ -13,11 +13,11 @@ import os
 import stat
 import sys
 
-from incremental_tool.base import process
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
 from incremental_tool.engine.kept_times import KeptTimes
 from incremental_tool.engine.plan import Declared, Request
+from incremental_tool.engine.without_shell import WithoutShell
 from incremental_tool.model.directives import digest_of_directives, find_directives
 from incremental_tool.model.file_action import LITERAL, FileAction
 from incremental_tool.model.reason import Reason
@@ -90,6 +90,7 @@ class Replaying:
         self._hidden = HIDDEN_SILENT if self._silent else 0
         self._hidden |= HIDDEN_NO_PROGRESS if neutral.get("no_progress") else 0
         self._directory = os.fsencode(replay.answer.top)
+        self._without_shell = WithoutShell(self._directory)
         self._terminal = sys.stderr.isatty()
         self._begun: dict[int, _Begun] = {}
         self._said = 0
@@ -232,7 +233,7 @@ class Replaying:
     def _finish(self, job: Job, request: Request, missed: Missed) -> int:
         def plain() -> int:
             environment = self._replay.environments[job.action.setting]
-            return process.run([request.shell, "-c", request.text], environment)
+            return self._without_shell.run(request.shell, request.text, environment)
 
         return self._runner().finish(request, missed, plain)
 
