@@ -119,6 +119,7 @@ def run_jobs(
         well = well and outcome == 0
         work.finish(job, outcome, interrupted=interruption.happened)
         queue.settle(job)
+    workers.end()
     return well and not interruption.happened and work.escalation is None
 
 
@@ -202,7 +203,7 @@ class _Workers:
     def __init__(self, work: Work, results: SimpleQueue[tuple[Job, Outcome]]) -> None:
         self._work = work
         self._results = results
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._jobs: SimpleQueue[Optional[Job]] = SimpleQueue()
         self._threads = 0
 
     def perform(self, job: Job, at_once: int) -> None:
@@ -212,7 +213,11 @@ class _Workers:
             self._threads += 1
             threading.Thread(target=self._run, daemon=True).start()
 
+    def end(self) -> None:
+        """Let the threads go, when no job is performed any more."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
     def _run(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
             self._results.put((job, _performed(self._work, job)))
