@@ -12,9 +12,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from itertools import count
-from typing import Optional, Union
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Optional, Union
+
+    Content = Union[bytes, Sequence[Union[bytes, memoryview]]]
+    """What is written: bytes, or pieces of them in their order."""
+
 
 try:
     import fcntl
@@ -29,9 +36,6 @@ def temporary_name(folder: bytes) -> bytes:
     name = b".incremental-%d-%d-%d" % (os.getpid(), threading.get_ident(), next(_serial))
     return os.path.join(folder, name)
 
-
-Content = Union[bytes, Sequence[Union[bytes, memoryview]]]
-"""What is written: bytes, or pieces of them in their order."""
 
 _AT_ONCE = 512
 """Pieces in one call; no system takes fewer than 1,024 (POSIX asks for 16)."""

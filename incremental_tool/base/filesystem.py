@@ -14,7 +14,13 @@ import errno
 import os
 import stat as stat_module
 import time
-from typing import Protocol
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
+
 
 TICK_LIMIT_NS = 20_000_000
 """A local file system's clock moves at least this often (10 ms at HZ=100, doubled)."""

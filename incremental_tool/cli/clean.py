@@ -26,6 +26,7 @@ _STATE = (
     b"file_hashes.bin",
     b"last_answer",
     b"last_recording",
+    b"sconsign_places.bin",
     b"stats.json",
     b"toolchains.bin",
     b"zir_index.bin",

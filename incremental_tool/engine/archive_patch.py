@@ -29,7 +29,6 @@ from __future__ import annotations
 import os
 import stat
 from array import array
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.model.archive import (
@@ -56,12 +55,16 @@ from incremental_tool.store.archive_writing import (
     splice,
 )
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple, Optional, Union
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.plan import Archiving
     from incremental_tool.store.manifest import KnownResult
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 LIMIT = 256 << 20
 """Bytes of changed members that are held in memory at most."""

@@ -23,13 +23,12 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.pattern import lazily
+from incremental_tool.base.process import start
 from incremental_tool.engine.plan import Standing
 from incremental_tool.model.action import action_digest, difference
 from incremental_tool.model.fingerprint import newest_ns
@@ -38,12 +37,18 @@ from incremental_tool.store.manifest import MAX_STREAM, KnownResult, Output
 from incremental_tool.store.objects import MAX_OBJECT
 from incremental_tool.store.zir_cache import Hit, put_in_place, stands
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Callable, NamedTuple, Optional, Union
 
+    from incremental_tool.base.process import Waiting
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.plan import Found, Plan, Request
     from incremental_tool.engine.planner import Planner
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 NO_DIGEST = b"\0" * 16
 
@@ -230,7 +235,7 @@ class CommandCache:
     ) -> int:
         statistics = self._cache.statistics
         streams: list[int] = []
-        process: Optional[subprocess.Popen[bytes]] = None
+        process: Optional[Waiting] = None
         try:
             clear(request.removable)
             began_ns = self._begin(request)
@@ -283,6 +288,8 @@ class CommandCache:
             failed = Reason("zir.skip.failed", f"status {done.status}")
             return self._not_stored(request, plan, action, failed)
         if plan.after is not None:
+            import subprocess
+
             subprocess.run(
                 plan.after,
                 env=dict(request.environment),
@@ -308,9 +315,9 @@ class CommandCache:
         return now
 
     @staticmethod
-    def _start(request: Request, plan: Plan, out: int, err: int) -> subprocess.Popen[bytes]:
+    def _start(request: Request, plan: Plan, out: int, err: int) -> Waiting:
         argv: Sequence[str] = plan.argv or [request.shell, "-c", request.text]
-        return subprocess.Popen(argv, env=dict(request.environment), stdout=out, stderr=err)
+        return start(argv, request.environment, out, err)
 
     def _not_stored(self, request: Request, plan: Plan, action: bytes, reason: Reason) -> str:
         self._cache.note(reason, request.targets)

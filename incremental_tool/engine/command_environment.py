@@ -11,15 +11,16 @@ Knows nothing of what the variables mean.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from incremental_tool.model.environment_value import DIGEST_SIZE, LISTED, digest_of_value
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from incremental_tool.model.recipe import Setting
     from incremental_tool.model.snapshot import Snapshot
+
 
 KNOWN_VALUES = {
     b"PATH": (

@@ -9,7 +9,6 @@ search path (`model.include_search`).
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Optional, Union
 
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.plan import Found, Plan, Request
@@ -27,8 +26,10 @@ from incremental_tool.model.include_search import SearchDirs, absent_candidates,
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.zir_cache import stands
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Optional, Union
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.toolchain import Toolchain
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         AssembleCommand,
     )
     from incremental_tool.model.imports import Imports
+
 
 _PREPROCESSED_WITHOUT_DEPFILE = "assembler"
 

@@ -10,15 +10,16 @@ Knows nothing of disks, nor of how an action is run.
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
 
 from incremental_tool.model.file_action import LITERAL
 from incremental_tool.model.recipe import FUNCTION, INSTALL, REFUSED
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from incremental_tool.model.recipe import Action, Recipe
+
 
 WAITING, RUNNING, RAN, SKIPPED, FAILED, BLOCKED = range(6)
 """What became of a job: not yet its turn; at work; ran well; nothing to do; failed; in vain."""

@@ -9,7 +9,6 @@ has no such option nothing is cached.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Union
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.compile_plan import read_depfile
@@ -19,8 +18,10 @@ from incremental_tool.model.archive_command import is_composable
 from incremental_tool.model.link_command import LinkCommand, absent_libraries, link_dependency_words
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Union
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.toolchain import Toolchain

@@ -17,24 +17,29 @@ import sys
 import threading
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
-from incremental_tool.base.filesystem import Disk, RealDisk
+from incremental_tool.base.filesystem import RealDisk
 from incremental_tool.engine import statistics as figures
 from incremental_tool.engine.statistics import Statistics
 from incremental_tool.model.reason import Reason
-from incremental_tool.store.file_hash_cache import FileHashCache, Signer
+from incremental_tool.store.file_hash_cache import FileHashCache
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
+    from typing import Any, Callable, Optional, Union
+
+    from incremental_tool.base.filesystem import Disk
     from incremental_tool.engine.archive_patch import Archives
     from incremental_tool.engine.settings import Settings
     from incremental_tool.engine.toolchain import Toolchains
     from incremental_tool.engine.trace import Trace
     from incremental_tool.store.action_log import ActionLog
+    from incremental_tool.store.file_hash_cache import Signer
     from incremental_tool.store.scratch import Scratch
     from incremental_tool.store.zir_cache import ZirCache
 
-Tell = Callable[[str], None]
+    Tell = Callable[[str], None]
+
 
 _IGNORE_ALL = b"# made by scons-incremental: everything here can be deleted at any time\n*\n"
 _CACHE_TAG = (

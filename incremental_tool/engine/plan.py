@@ -7,14 +7,18 @@ how the inputs are found afterwards. Plans are values: making one runs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
-
-from incremental_tool.model.reason import Reason
-
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Callable, NamedTuple, Optional, Union
 
     from incremental_tool.model.action import Fields
+    from incremental_tool.model.reason import Reason
+
+    Collect = Callable[[bytes], Union["Found", Reason]]
+    """Finds what the command read, once it has succeeded; it is given what it said on stderr."""
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class Found(NamedTuple):
@@ -22,10 +26,6 @@ class Found(NamedTuple):
 
     inputs: list[bytes]
     absent: list[bytes]
-
-
-Collect = Callable[[bytes], Union[Found, Reason]]
-"""Finds what the command read, once it has succeeded; it is given what it said on stderr."""
 
 
 class Archiving(NamedTuple):

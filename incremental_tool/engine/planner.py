@@ -13,7 +13,6 @@ checkouts do not share that result.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Union
 
 from incremental_tool.engine.compile_plan import plan_assembly, plan_compile
 from incremental_tool.engine.link_plan import plan_archive, plan_link
@@ -26,8 +25,12 @@ from incremental_tool.model.compile_command import parse_compile
 from incremental_tool.model.link_command import parse_link
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
+    from typing import Union
+
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
+
 
 _COMPILING = frozenset({"-c", "-S", "-E"})
 _SHELLS = frozenset({"sh", "/bin/sh", "bash", "/bin/bash", "/usr/bin/bash", "dash", "/bin/dash"})

@@ -15,13 +15,17 @@ from __future__ import annotations
 import os
 import re
 import stat as stat_module
-import subprocess
-from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from incremental_tool.base.pattern import lazily
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import NamedTuple, Optional
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 TIMEOUT_SECONDS = 20
 
@@ -105,6 +109,8 @@ def _run(
     plain = {**environment, "LC_ALL": "C"}
     for name in _SIDE_EFFECTS:
         plain.pop(name, None)
+    import subprocess
+
     try:
         return subprocess.run(
             words,

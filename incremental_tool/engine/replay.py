@@ -21,9 +21,7 @@ Knows nothing of SCons itself, nor of what led to the question.
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.errors import CorruptRecord
@@ -48,10 +46,13 @@ from incremental_tool.model.recipe import (
 )
 from incremental_tool.model.snapshot import BUILDING, HIDDEN_NO_PROGRESS, HIDDEN_SILENT
 from incremental_tool.store import snapshot as snapshots
-from incremental_tool.store.sconsign import Sconsign, Signature, Unexpected
+from incremental_tool.store.sconsign import Sconsign
+from incremental_tool.store.signature import Signature, Unexpected
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import NamedTuple, Optional
 
     from incremental_tool.engine.freshness import Look
     from incremental_tool.engine.lessons import Lessons
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
     from incremental_tool.model.answer import Answer
     from incremental_tool.model.recipe import Recipe
     from incremental_tool.model.snapshot import Snapshot
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 _PROGRESS = HIDDEN_NO_PROGRESS | HIDDEN_SILENT
 _HASHES = {b"md5": ("_md5", "md5"), b"sha1": ("_sha1", "sha1"), b"sha256": ("_sha256", "sha256")}
@@ -136,7 +140,8 @@ class Replay:
         if stale is not None:
             raise Refused(stale.reason, stale.detail)
         try:
-            self.database = Sconsign(self.recipe.database)
+            places = os.path.join(self.answer.state, "sconsign_places.bin")
+            self.database = Sconsign(self.recipe.database, os.fsencode(places))
             self._look_at_files(changed, look, made)
             self._find_jobs(made)
         except (Unexpected, OSError) as error:
@@ -232,7 +237,8 @@ class Replay:
         """Find the cone of what has another content, and what depends on merely touched files."""
         paths = self.snapshot.files.paths
         other: set[int] = set()
-        for job in find_cone(self.recipe, self.inputs, set()):
+        cone = find_cone(self.recipe, self.inputs, set())
+        for job in cone:
             direct = job.changed & self.inputs.keys()
             if not direct or not job.action.outputs:
                 continue  # what is no file is made only after something that was made
@@ -245,7 +251,9 @@ class Replay:
                 self.touched.append(job)
         directives = self._changed_directives(other, made)
         other |= directives.keys()
-        self.jobs = find_cone(self.recipe, other, self.missing)
+        if other != self.inputs.keys() or self.missing:
+            cone = find_cone(self.recipe, other, self.missing)
+        self.jobs = cone
         if len(self.jobs) > _WORTH_LOADING:
             self.cache.files.load()
         numbers = {job.number for job in self.jobs}
@@ -474,9 +482,9 @@ def _merged(texts: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 def _signer(algorithm: bytes) -> Callable[[bytes], bytes]:
     module, name = _HASHES[algorithm]
     try:  # the module that hashlib falls back on; hashlib itself loads OpenSSL
-        new = getattr(importlib.import_module(module), name)
+        new = getattr(__import__(module), name)
     except (ImportError, AttributeError):
-        new = getattr(importlib.import_module("hashlib"), name)
+        new = getattr(__import__("hashlib"), name)
     return lambda content: new(content, usedforsecurity=False).digest()
 
 

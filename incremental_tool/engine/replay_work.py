@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 from incremental_tool.engine.command_cache import clear
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN
 from incremental_tool.engine.kept_times import KeptTimes
 from incremental_tool.engine.plan import Declared, Request
+from incremental_tool.engine.without_shell import WithoutShell
 from incremental_tool.model.directives import digest_of_directives, find_directives
 from incremental_tool.model.file_action import LITERAL, FileAction
 from incremental_tool.model.reason import Reason
@@ -32,16 +31,21 @@ from incremental_tool.model.recipe import (
     SHOW,
 )
 from incremental_tool.model.snapshot import HIDDEN_NO_PROGRESS, HIDDEN_SILENT
-from incremental_tool.store.sconsign import Signature
+from incremental_tool.store.signature import Signature
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NamedTuple, Optional, Union
 
     from incremental_tool.engine.command_cache import CommandCache, Missed
     from incremental_tool.engine.cone import Job
     from incremental_tool.engine.replay import Replay
     from incremental_tool.engine.schedule import Outcome
     from incremental_tool.model.recipe import Action
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 OPENING = b"scons: done reading SConscript files.\nscons: Building targets ...\n"
 CLOSING = b"scons: done building targets.\n"
@@ -86,6 +90,7 @@ class Replaying:
         self._hidden = HIDDEN_SILENT if self._silent else 0
         self._hidden |= HIDDEN_NO_PROGRESS if neutral.get("no_progress") else 0
         self._directory = os.fsencode(replay.answer.top)
+        self._without_shell = WithoutShell(self._directory)
         self._terminal = sys.stderr.isatty()
         self._begun: dict[int, _Begun] = {}
         self._said = 0
@@ -231,7 +236,7 @@ class Replaying:
     def _finish(self, job: Job, request: Request, missed: Missed) -> int:
         def plain() -> int:
             environment = self._replay.environments[job.action.setting]
-            return subprocess.Popen([request.shell, "-c", request.text], env=environment).wait()
+            return self._without_shell.run(request.shell, request.text, environment)
 
         return self._runner().finish(request, missed, plain)
 

@@ -18,21 +18,24 @@ import signal
 import threading
 from heapq import heappop, heappush
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Optional, Protocol, Union, overload
 
 from incremental_tool.engine.cone import BLOCKED, FAILED, RAN, RUNNING, SKIPPED, WAITING
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import FrameType
+    from typing import Any, Optional, Protocol, Union
 
     from incremental_tool.engine.cone import Job
 
+    Outcome = Union[int, Exception]
+    """What came of a job: an exit status, or what went wrong before there was one."""
+else:
+    Protocol = object
+
 _OVER = (RAN, SKIPPED, FAILED, BLOCKED)
 _END = 1 << 62
-
-Outcome = Union[int, Exception]
-"""What came of a job: an exit status, or what went wrong before there was one."""
 
 
 class Work(Protocol):
@@ -90,6 +93,7 @@ def run_jobs(
 ) -> bool:
     """Run the jobs, which come in the order of building; tell whether all went well."""
     results: SimpleQueue[tuple[Job, Outcome]] = SimpleQueue()
+    workers = _Workers(work, results)
     queue = _Queue(jobs, work)
     running = 0
     well = True
@@ -103,18 +107,19 @@ def run_jobs(
             running -= 1
         elif ready:
             job = queue.take()
-            begun = _outcome_of(work.begin, job)
+            begun = _begun(work, job)
             if begun is None and at_once > 1 and (running or queue.ready):
-                _start(job, work, results)
                 running += 1
+                workers.perform(job, running)
                 continue
-            outcome = _outcome_of(work.perform, job) if begun is None else begun
+            outcome = _performed(work, job) if begun is None else begun
         else:
             break
         job.state = RAN if outcome == 0 else FAILED
         well = well and outcome == 0
         work.finish(job, outcome, interrupted=interruption.happened)
         queue.settle(job)
+    workers.end()
     return well and not interruption.happened and work.escalation is None
 
 
@@ -178,23 +183,41 @@ class _Queue:
         return False
 
 
-@overload
-def _outcome_of(does: Callable[[Job], int], job: Job) -> Outcome: ...
-
-
-@overload
-def _outcome_of(does: Callable[[Job], Optional[int]], job: Job) -> Optional[Outcome]: ...
-
-
-def _outcome_of(does: Callable[[Job], Optional[int]], job: Job) -> Optional[Outcome]:
+def _begun(work: Work, job: Job) -> Optional[Outcome]:
     try:
-        return does(job)
+        return work.begin(job)
     except Exception as error:  # told as SCons tells what goes wrong in a target
         return error
 
 
-def _start(job: Job, work: Work, results: SimpleQueue[tuple[Job, Outcome]]) -> None:
-    def perform() -> None:
-        results.put((job, _outcome_of(work.perform, job)))
+def _performed(work: Work, job: Job) -> Outcome:
+    try:
+        return work.perform(job)
+    except Exception as error:  # as above
+        return error
 
-    threading.Thread(target=perform, daemon=True).start()
+
+class _Workers:
+    """Threads that perform jobs: as many as there have been jobs at a time."""
+
+    def __init__(self, work: Work, results: SimpleQueue[tuple[Job, Outcome]]) -> None:
+        self._work = work
+        self._results = results
+        self._jobs: SimpleQueue[Optional[Job]] = SimpleQueue()
+        self._threads = 0
+
+    def perform(self, job: Job, at_once: int) -> None:
+        """Perform a job in another thread; with it, so many are performed now."""
+        self._jobs.put(job)
+        if self._threads < at_once:
+            self._threads += 1
+            threading.Thread(target=self._run, daemon=True).start()
+
+    def end(self) -> None:
+        """Let the threads go, when no job is performed any more."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._results.put((job, _performed(self._work, job)))

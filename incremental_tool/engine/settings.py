@@ -8,14 +8,18 @@ cannot be understood is a `UserError` that names the variable.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from incremental_tool.base.errors import UserError
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.switch import is_on
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 DEFAULT_SIZE = 5 << 30
 """Bytes: ccache's default, and about 100,000 debug objects."""

@@ -17,11 +17,15 @@ import json
 import os
 import threading
 from collections import Counter
-from typing import Any
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.model.reason import REASONS, Reason
 from incremental_tool.store.objects import read_regular
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Any
+
 
 VERSION = 1
 

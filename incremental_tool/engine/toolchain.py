@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 import msgpack
 
@@ -36,15 +35,22 @@ from incremental_tool.model.action import COMPILER_VARIABLES
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.objects import read_regular
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, Callable, NamedTuple, Optional, Union
+
+    Report = Callable[[Reason], None]
+
+    DigestOf = Callable[[bytes], Optional[bytes]]
+
+    Exists = Callable[[bytes], bool]
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 MAGIC = b"ITCH"
 VERSION = 1
-
-Report = Callable[[Reason], None]
-DigestOf = Callable[[bytes], Optional[bytes]]
-Exists = Callable[[bytes], bool]
 
 
 class Toolchain(NamedTuple):

@@ -10,13 +10,14 @@ Knows nothing of what a command reads: its inputs are no part of the key.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Union
 
 from incremental_tool.model.action import Fields, environment_fields
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Union
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.plan import Request

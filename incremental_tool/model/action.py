@@ -13,13 +13,14 @@ Knows nothing of how an action is run.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from incremental_tool.base.digest import FieldHasher, digest_of
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
 
 KEY_VERSION = b"1"
 """Raised when the meaning of a field changes: older results are then never found."""

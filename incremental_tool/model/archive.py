@@ -21,10 +21,13 @@ from __future__ import annotations
 import sys
 from array import array
 from itertools import accumulate, repeat
-from typing import TYPE_CHECKING, NamedTuple, Union
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import NamedTuple, Union
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 MAGIC = b"!<arch>\n"
 HEADER_SIZE = 60

@@ -13,13 +13,16 @@ Does not know whether the archive exists, nor how this ar was configured.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class ArchiveCommand(NamedTuple):
@@ -47,7 +50,7 @@ _RANLIB_OPTION = lazily(r"-[Dv]")
 
 def is_archiver(word: str) -> bool:
     """Whether a program's name is one of ar or ranlib."""
-    return _PROGRAM.fullmatch(word) is not None
+    return ("ar" in word or "ranlib" in word) and _PROGRAM.fullmatch(word) is not None
 
 
 def parse_archive(words: Sequence[str]) -> ArchiveCommand | Reason:

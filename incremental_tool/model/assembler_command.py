@@ -18,14 +18,17 @@ Knows nothing of `as` run by a compiler driver: that is a compile.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.option import absolute_paths
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class AssembleCommand(NamedTuple):
@@ -58,7 +61,7 @@ _TARGET = lazily(r"--(?:32|64|x32|divide)|-m(?!ri)(?!.*native)[\w.+=,-]+|-E[BL]"
 
 def is_assembler(word: str) -> bool:
     """Whether a program's name is one of the GNU assembler."""
-    return _DRIVER.fullmatch(word) is not None
+    return "as" in word and _DRIVER.fullmatch(word) is not None
 
 
 def parse_assemble(words: Sequence[str]) -> AssembleCommand | Reason:

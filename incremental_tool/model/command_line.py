@@ -14,15 +14,23 @@ Knows nothing of what the words mean, nor of built-in commands of the shell.
 from __future__ import annotations
 
 import re
-from typing import Union
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Union
+
+    Words = Union["list[str]", Reason]
+
 
 # Characters that no shell treats specially anywhere in a word. Bytes outside
 # ASCII go the slow way: str.split() knows blanks that sh does not.
 _PLAIN = r"A-Za-z0-9_@%+=:,./^\]\-"
 _ALL_PLAIN = lazily(rf"[{_PLAIN} \t]*")
+# As SCons writes names: between double quotes, within which these stand for themselves, too.
+_PLAIN_OR_QUOTED = lazily(rf"""[{_PLAIN} \t"]*""")
 
 # One word: plain characters, a backslash and any printable character, a double
 # quoted part without expansions, or a single quoted part. Control characters
@@ -50,8 +58,6 @@ _RESERVED = frozenset(
     ),
 )
 
-Words = Union["list[str]", Reason]
-
 
 def split_words(text: str) -> Words:
     """Return the words of a command line, or a `Reason` when only a shell can tell them."""
@@ -60,6 +66,10 @@ def split_words(text: str) -> Words:
         if words and ("=" in words[0] or words[0] in _RESERVED):
             return _check_first(words[0]) or words
         return words
+    if _PLAIN_OR_QUOTED.fullmatch(text):
+        unquoted = _unquoted(text)
+        if unquoted is not None:
+            return unquoted
     words = []
     for raw, junk in _TOKEN.findall(text):
         if junk:
@@ -73,6 +83,22 @@ def split_words(text: str) -> Words:
         else:
             words.append(raw)
     return words
+
+
+def _unquoted(text: str) -> list[str] | None:
+    """Return the words of a text whose words are plain or wholly quoted; None for another."""
+    words = text.split()
+    if not words or (words[0][0] != '"' and _check_first(words[0])):
+        return None
+    found = []
+    for word in words:
+        if '"' not in word:
+            found.append(word)
+        elif len(word) > 1 and word[0] == word[-1] == '"' and '"' not in word[1:-1]:
+            found.append(word[1:-1])
+        else:
+            return None  # a blank between quotes, or quotes within a word
+    return found
 
 
 def _check_first(raw: str) -> Reason | None:

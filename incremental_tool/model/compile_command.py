@@ -23,8 +23,6 @@ Does not know whether files exist, nor which compiler `cc` is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Union
-
 from incremental_tool.model.compiler_options import assembler_words, option_of
 from incremental_tool.model.driver import driver_of, split_launcher
 from incremental_tool.model.option import (
@@ -38,8 +36,14 @@ from incremental_tool.model.option import (
 )
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple, Union
+
+    Parsed = Union["CompileCommand", Reason]
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class CompileCommand(NamedTuple):
@@ -72,8 +76,6 @@ class CompileCommand(NamedTuple):
         """Whether any word but a prefix map names an absolute path."""
         return bool(self.absolute_paths)
 
-
-Parsed = Union[CompileCommand, Reason]
 
 _SUFFIXES = {
     "c": "c",

@@ -13,7 +13,6 @@ options together.
 from __future__ import annotations
 
 import re
-from typing import Callable
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.flag_options import flag_option
@@ -28,6 +27,10 @@ from incremental_tool.model.option import (
     Option,
     absolute_paths,
 )
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _refuse(reason: str, *names: str) -> dict[str, Option]:

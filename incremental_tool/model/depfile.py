@@ -26,13 +26,13 @@ Does not know whether the files exist.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.pattern import lazily
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     import re
+
 
 # A name: anything but blanks, or a blank behind an odd number of backslashes.
 _NAME = lazily(rb"(?:[^ \t\\]+|(?<!\\)(?:\\\\)*\\[ \t]|\\)+")

@@ -11,10 +11,14 @@ Knows nothing of where included files are.
 from __future__ import annotations
 
 import re
-from typing import Optional
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.pattern import lazily
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Optional
+
 
 PATTERN = r'^[ \t]*#[ \t]*(?:include|import)[ \t]*(<|")([^>"]+)(>|")'
 """`SCons.Scanner.C.CScanner`, 4.5 to 4.11."""

@@ -7,12 +7,15 @@ one that does not; which compiler really answers, the engine asks the program.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from incremental_tool.base.pattern import lazily
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class Driver(NamedTuple):

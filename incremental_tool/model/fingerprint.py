@@ -19,10 +19,11 @@ racy until the clock passes them: slower, never wrong.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     import os
+
 
 _IDENTITY = struct.Struct("<QQQqqI")
 IDENTITY_SIZE = _IDENTITY.size

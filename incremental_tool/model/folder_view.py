@@ -26,12 +26,19 @@ STATE = b".incremental"
 """Also the beginning of the names under which files are first written (`base.atomic`)."""
 
 
+NAMES_ALONE = frozenset((b"among", b"glob", b"names"))
+"""Kinds for which it does not matter what an entry is."""
+
+
 def digest_of_view(kind: bytes, pattern: bytes, entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the digest of what a look at a folder's entries (name, kind of file) tells.
 
     The kind of file is b"d" for a folder (links followed), b"f" for anything else, with b"l" in
     front for a link. Raises ValueError for a kind of view that is not known.
     """
+    if kind == b"among":  # most of all views: folders that were searched for an included file
+        there = set(pattern.split(b"\0")).intersection(name for name, _ in entries)
+        return digest_of(b"\0".join(sorted(n for n in there if not n.startswith(STATE))))
     listed = sorted(entry for entry in entries if not entry[0].startswith(STATE))
     names = [name for name, _ in listed]
     if kind == b"entries":
@@ -43,9 +50,6 @@ def digest_of_view(kind: bytes, pattern: bytes, entries: Iterable[tuple[bytes, b
 
         hidden = pattern.startswith(b".")
         seen = [n for n in matching(names, pattern) if hidden or not n.startswith(b".")]
-    elif kind == b"among":
-        wanted = set(pattern.split(b"\0"))
-        seen = [name for name in names if name in wanted]
     else:
         raise ValueError(kind)
     return digest_of(b"\0".join(seen))

@@ -26,10 +26,15 @@ Does not know which directives are carried out, nor where files are.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.pattern import lazily
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class Imports(NamedTuple):

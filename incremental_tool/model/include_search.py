@@ -35,12 +35,14 @@ are the same by a symbolic link are the same only if `resolve` says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, NamedTuple
-
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Callable, NamedTuple
 
     from incremental_tool.model.imports import Imports
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class SearchDirs(NamedTuple):

@@ -22,7 +22,6 @@ knows `--dependency-file`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.compiler_options import option_of
@@ -39,8 +38,12 @@ from incremental_tool.model.option import (
 )
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class LinkCommand(NamedTuple):

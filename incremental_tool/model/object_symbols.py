@@ -13,7 +13,12 @@ Knows ELF, of 32 and 64 bits and either byte order, and no disks.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Union
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NamedTuple, Union
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 _CLASSES = {1: 32, 2: 64}
 _ORDERS = {1: "<", 2: ">"}

@@ -7,9 +7,13 @@ changes nothing but the bytes of the named output; anything less certain is
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from incremental_tool.base.pattern import lazily
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 # What a word does. Compared by identity in the loops over words.
 PLAIN = "plain"  # nothing beyond being part of the key

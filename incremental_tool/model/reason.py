@@ -10,7 +10,12 @@ Knows nothing of where reasons are counted or shown.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 REASONS: dict[str, str] = {
     # --- refused: the command is run as plain SCons would, nothing is stored

@@ -26,7 +26,6 @@ from __future__ import annotations
 import os
 import stat as stat_module
 import threading
-from typing import Callable, NamedTuple, Optional
 
 import msgpack
 
@@ -36,6 +35,15 @@ from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import LOG_HEAD_SIZE, frame, log_head, read_log
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.objects import read_regular
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Callable, NamedTuple, Optional
+
+    Report = Callable[[Reason], None]
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 MAGIC = b"IZIX"
 VERSION = 1
@@ -48,8 +56,6 @@ _NOTED = 7
 
 MAX_DETAIL = 4096
 """Characters of a reason's detail at most: a command with 10,000 new words is told in part."""
-
-Report = Callable[[Reason], None]
 
 
 class ActionRecord(NamedTuple):

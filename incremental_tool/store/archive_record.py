@@ -21,7 +21,6 @@ import os
 import struct
 import sys
 from array import array
-from typing import NamedTuple, Optional
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
@@ -30,6 +29,12 @@ from incremental_tool.base.records import seal, unseal
 from incremental_tool.model.archive import Layout
 from incremental_tool.model.fingerprint import IDENTITY_SIZE
 from incremental_tool.store.objects import read_regular
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NamedTuple, Optional
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 MAGIC = b"IARC"
 VERSION = 1

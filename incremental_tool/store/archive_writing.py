@@ -16,12 +16,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import TYPE_CHECKING, NamedTuple, Union
 
 from incremental_tool.base.atomic import temporary_name
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import NamedTuple, Union
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 _CHUNK = 1 << 20
 _OPEN = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)

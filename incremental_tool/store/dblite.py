@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import struct
 from struct import pack, unpack_from
-from typing import TYPE_CHECKING, Optional
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Union
+    from typing import Optional, Union
+
 
 _PROTO, _FRAME, _EMPTY_DICT, _MARK, _MEMOIZE, _SETITEM, _SETITEMS, _STOP = b"\x80\x95}(\x94su."
 _TEXTS = {0x8C: ("<B", 1), ord("X"): ("<I", 4), 0x8D: ("<Q", 8)}

@@ -36,7 +36,6 @@ import stat as stat_module
 import struct
 import threading
 from time import perf_counter
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.base.digest import DIGEST_SIZE, FieldHasher, digest_of
@@ -46,11 +45,21 @@ from incremental_tool.model.fingerprint import IDENTITY_SIZE, identity_of, is_ra
 from incremental_tool.model.imports import Imports, find_imports
 from incremental_tool.model.reason import Reason
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
+    from typing import Callable, NamedTuple, Optional
 
     from incremental_tool.base.filesystem import Disk
+
+    Signer = Callable[[bytes], bytes]
+    """SCons's content signature of a file's bytes, raw, at most 32 bytes; b"" when it has none."""
+
+    Report = Callable[[Reason], None]
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 MAGIC = b"IFHC"
 VERSION = 1
@@ -71,11 +80,6 @@ SCAN_LIMIT = 16 * 1024 * 1024
 
 READ_LIMIT = 1 << 30
 """Bytes of a file that is read at most: it is held in memory. A larger one has no entry."""
-
-Signer = Callable[[bytes], bytes]
-"""Content signature (SCons's) of a file's bytes, raw, at most 32 bytes; b"" when it has none."""
-
-Report = Callable[[Reason], None]
 
 
 class Entry(NamedTuple):

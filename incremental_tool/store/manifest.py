@@ -24,13 +24,19 @@ Version history: 1 first. Knows nothing of the disk.
 from __future__ import annotations
 
 import zlib
-from typing import Any, NamedTuple
 
 import msgpack
 
 from incremental_tool.base.digest import DIGEST_SIZE
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import seal, unseal
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
 
 MAGIC = b"IZIR"
 VERSION = 1

@@ -27,12 +27,18 @@ import stat as stat_module
 import struct
 import time
 import zlib
-from typing import Callable, Optional
 
 from incremental_tool.base.atomic import temporary_name, write_new
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.model.reason import Reason
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+    Report = Callable[[Reason], None]
+
 
 _HEAD = struct.Struct("<4sBBHQ")
 MAGIC = b"IOBJ"
@@ -50,8 +56,6 @@ _MAX_RATIO = 1100
 
 TOUCH_AFTER_SECONDS = 3600
 """An object read again is marked as used at most this often: a hit should cost no write."""
-
-Report = Callable[[Reason], None]
 
 
 class ObjectStore:

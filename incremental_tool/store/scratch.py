@@ -14,10 +14,16 @@ from __future__ import annotations
 import os
 import time
 from itertools import count
-from typing import Callable
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.reason import Reason
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import Callable
+
+    Report = Callable[[Reason], None]
+
 
 _OURS = lazily(rb"(?:\.incremental-)?(\d{1,30})-\d+-[a-z0-9]+")
 
@@ -25,8 +31,6 @@ STALE_SECONDS = 86_400
 """Age at which a left-over goes even if some process has its number again."""
 
 _serial = count()
-
-Report = Callable[[Reason], None]
 
 
 class Scratch:

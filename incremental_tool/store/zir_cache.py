@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import stat as stat_module
 import threading
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.base.errors import CorruptRecord
@@ -33,13 +32,20 @@ from incremental_tool.store.objects import (
     touch,
 )
 
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
+    from typing import Callable, NamedTuple, Optional, Union
+
     from incremental_tool.base.filesystem import Disk
 
-Report = Callable[[Reason], None]
-DigestOf = Callable[[bytes], Optional[bytes]]
-"""Digest of the file at a path as it is now, or None when there is none."""
-Exists = Callable[[bytes], bool]
+    Report = Callable[[Reason], None]
+
+    DigestOf = Callable[[bytes], Optional[bytes]]
+    """Digest of the file at a path as it is now, or None when there is none."""
+
+    Exists = Callable[[bytes], bool]
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 class Hit(NamedTuple):

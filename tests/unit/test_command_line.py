@@ -114,3 +114,32 @@ def test_whatever_a_shell_would_interpret_is_refused(text: str) -> None:
     assert isinstance(answer, Reason)
     assert answer.id == "zir.refuse.shell-syntax"
     assert answer.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'cc -o "a.o" "b.c"',
+        '"cc" "" "x"',
+        '"if" a',
+        '"a=b" c',
+        'a"b" c',
+        'a "b c" d',
+        'a "b" "c',
+        '"',
+        ' \t"a" ',
+        'a=b "c"',
+        'if "a"',
+    ],
+)
+def test_quoted_words_are_split_as_a_shell_splits_them(text: str) -> None:
+    """What SCons writes, and what looks like it: the words of sh, or a refusal."""
+    words = split_words(text)
+    said = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {text}"], capture_output=True, text=True, check=False
+    )
+
+    if isinstance(words, Reason):
+        assert said.returncode != 0 or text.split(maxsplit=1)[0] in ("a=b", "if")
+    else:
+        assert "\n".join(words) + "\n" == said.stdout

@@ -376,7 +376,7 @@ class Answers:
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answers:
     """Return the answers of a driver that is known."""
     given = Answers(tmp_path)
-    monkeypatch.setattr(probe.subprocess, "run", given)
+    monkeypatch.setattr(subprocess, "run", given)
     return given
 
 

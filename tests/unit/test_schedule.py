@@ -215,3 +215,17 @@ def test_known_results_need_no_thread() -> None:
     assert work.begun == [0]
     assert {thread for _, thread in work.restored} == {threading.current_thread()}
     assert len(work.ended) == len(jobs)
+
+
+def test_no_more_threads_than_jobs_at_a_time() -> None:
+    """Fifty jobs, two at a time, are performed by at most two threads, which end with the run."""
+    threads = set()
+    jobs, work = jobs_of(*([] for _ in range(50))), Noted()
+    work.when_begun = lambda _: threads.add(threading.current_thread())
+
+    assert run(jobs, work, 2)
+    threads.discard(threading.current_thread())  # the last job needs no other
+    for thread in threads:
+        thread.join(10)
+    assert 0 < len(threads) <= 2
+    assert not any(thread.is_alive() for thread in threads)

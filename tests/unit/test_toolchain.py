@@ -310,7 +310,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         started.append(words)
         return run(words, **options)
 
-    monkeypatch.setattr(probe.subprocess, "run", note)
+    monkeypatch.setattr(subprocess, "run", note)
     return started
 
 
