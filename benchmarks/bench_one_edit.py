@@ -8,8 +8,10 @@ include. Ways: plain SCons, plain SCons with the switches it documents for speed
 ninja, `scons` with the drop-in folder of this tool, `iscons`, and the commands
 alone, run one after the other by a shell: what a way costs beyond them is its own.
 
-The compiler is a stand-in, so that what is compared shows. Each edit is another, so
-that no way can know its result; a run of this tool that reads a script is an error.
+The compiler is a stand-in, so that what is compared shows; with `--real` it is gcc, and a
+third edit is one of a comment alone, after which `iscons` must run nothing but the compile.
+Each edit is another, so that no way can know its result; a run of this tool that
+reads a script is an error.
 """
 
 from __future__ import annotations
@@ -38,6 +40,13 @@ SIZE, SMALL_SIZE = 10_000, 200
 MOST_OVERHEAD = 1.2
 """Of ninja's, beyond the commands: what the tool's own work may cost."""
 
+EDITS = {
+    "source": "int edit_{0}(void) {{ return {0}; }}\n",
+    "header": "/* edit {0} */\n",
+    "comment": "/* edit {0} */\n",
+}
+"""What is appended: gcc makes another object of the first alone."""
+
 _serial = count()
 
 
@@ -53,11 +62,13 @@ class Trees(NamedTuple):
     names: dict[str, str]
 
 
-def _make_trees(folder: str, size: int, jobs: int, slow_ways: Sequence[str]) -> Trees:
-    slow = make_ways(slow_ways, folder, size, flags=("-O2",), stand_in=True)
+def _make_trees(
+    folder: str, size: int, jobs: int, slow_ways: Sequence[str], *, real: bool
+) -> Trees:
+    slow = make_ways(slow_ways, folder, size, flags=("-O2",), stand_in=not real)
     trees = [os.path.join(folder, name) for name in ("ninja", "tool", "iscons")]
     for tree in trees:
-        generate(size, tree, flags=("-O2",), stand_in=True)
+        generate(size, tree, flags=("-O2",), stand_in=not real)
     ignored = shutil.ignore_patterns("__pycache__")
     for tree in trees[1:]:
         into = os.path.join(tree, "site_scons")
@@ -65,6 +76,8 @@ def _make_trees(folder: str, size: int, jobs: int, slow_ways: Sequence[str]) -> 
     with open(os.path.join(trees[0], "project.json"), encoding="utf-8") as file:
         facts = json.load(file)
     names = {"source": facts["typical_source"], "header": facts["typical_header"]}
+    if real:
+        names["comment"] = facts["typical_source"]
     made = Trees(slow, *trees, make_scripts(folder), clean_environment(), names)
     for way in slow:
         way.run(jobs)
@@ -75,28 +88,29 @@ def _make_trees(folder: str, size: int, jobs: int, slow_ways: Sequence[str]) -> 
     return made
 
 
-def _edit(tree: str, name: str) -> Callable[[], None]:
-    """Return what edits a file, each time in another way."""
+def _edit(trees: Trees, tree: str, kind: str) -> Callable[[], None]:
+    """Return what edits a tree's file of a kind, each time in another way."""
 
     def edit() -> None:
-        with open(os.path.join(tree, name), "a", encoding="utf-8") as file:
-            file.write(f"/* edit {next(_serial)} */\n")
+        with open(os.path.join(tree, trees.names[kind]), "a", encoding="utf-8") as file:
+            file.write(EDITS[kind].format(next(_serial)))
 
     return edit
 
 
-def _expecting(name: str, sentence: str) -> Callable[[str], dict[str, float]]:
+def _expecting(name: str, kind: str) -> Callable[[str], dict[str, float]]:
     def inspect(printed: str) -> dict[str, float]:
-        if sentence not in printed:
+        commands = sum(" -o " in line for line in printed.splitlines())
+        if "no script is read" not in printed or (kind == "comment" and commands != 1):
             raise CommandFailedError(f"{name}: not as expected:\n{printed[-3000:]}")
-        return {"commands": printed.count("stand-in-cc -o")}
+        return {"commands": commands}
 
     return inspect
 
 
 def _commands(trees: Trees, kind: str, jobs: int) -> str:
     """Return a shell script of the commands that an edit sets off, as `iscons` prints them."""
-    _edit(trees.iscons, trees.names[kind])()
+    _edit(trees, trees.iscons, kind)()
     told = subprocess.run(
         [os.path.join(trees.scripts, "iscons"), "-Q", f"-j{jobs}"],
         cwd=trees.iscons,
@@ -109,25 +123,26 @@ def _commands(trees: Trees, kind: str, jobs: int) -> str:
     with open(path, "w", encoding="utf-8") as file:
         file.write("PATH=$PWD/bin:$PATH\n")
         # As SCons and ninja run them, each in a shell of its own.
-        file.writelines(f"sh -c '{line}'\n" for line in told.stdout.splitlines())
+        lines = [line for line in told.stdout.splitlines() if not line.startswith("scons: ")]
+        file.writelines(f"sh -c '{line}'\n" for line in lines)
     return path
 
 
 def _lanes(trees: Trees, kind: str, jobs: int) -> dict[str, Lane]:
-    name, flag = trees.names[kind], f"-j{jobs}"
+    flag = f"-j{jobs}"
     told = {**trees.environment, "INCREMENTAL_EXPLAIN": "1"}
-    replayed = "no script is read"
     script = _commands(trees, kind, jobs)
     lanes = [
-        Lane(way.name, way.argv(jobs), way.folder, way.environment, _edit(way.folder, name))
+        Lane(way.name, way.argv(jobs), way.folder, way.environment, _edit(trees, way.folder, kind))
         for way in trees.slow
     ]
     lanes += [
-        Lane("ninja", ["ninja", flag], trees.ninja, trees.environment, _edit(trees.ninja, name)),
+        Lane("ninja", ["ninja", flag], trees.ninja, trees.environment,
+             _edit(trees, trees.ninja, kind)),
         Lane("iscons", [os.path.join(trees.scripts, "iscons"), flag], trees.iscons, told,
-             _edit(trees.iscons, name), _expecting("iscons", replayed)),
+             _edit(trees, trees.iscons, kind), _expecting("iscons", kind)),
         Lane("scons + tool", [os.path.join(trees.scripts, "scons"), flag], trees.tool, told,
-             _edit(trees.tool, name), _expecting("scons + tool", replayed)),
+             _edit(trees, trees.tool, kind), _expecting("scons + tool", kind)),
         Lane("commands alone", ["sh", script], trees.ninja, trees.environment),
     ]  # fmt: skip
     return {lane.name: lane for lane in lanes}
@@ -153,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2, help="turns of slow ways (%(default)s)")
     parser.add_argument("--quick-rounds", type=int, default=9, help="of quick ways (%(default)s)")
+    parser.add_argument("--real", action="store_true", help="let gcc compile; take fewer --size")
     parser.add_argument("--quick", action="store_true", help="leave the slow ways out")
     parser.add_argument("--check", action="store_true", help="exit 1 if a target is missed")
     parser.add_argument("--json", help="file to write everything to")
@@ -162,11 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     require_tool()
     if shutil.which("ninja") is None:
         sys.exit("ninja is what is compared with, and it is not installed")
-    report = Report(f"One edit: {size} C files, stand-in compiler, -j{chosen.jobs}")
+    compiler = "gcc -O2" if chosen.real else "stand-in compiler"
+    report = Report(f"One edit: {size} C files, {compiler}, -j{chosen.jobs}")
     try:
         with work_folder(keep=chosen.keep) as folder:
             slow_ways = () if chosen.quick else ("plain", "fast")
-            trees = _make_trees(folder, size, chosen.jobs, slow_ways)
+            trees = _make_trees(folder, size, chosen.jobs, slow_ways, real=chosen.real)
             for kind in trees.names:
                 lanes = _lanes(trees, kind, chosen.jobs)
                 if slow_ways:

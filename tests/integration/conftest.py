@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,9 @@ from scons_project import Project
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# A shell has it ignored by what it starts in the background, and by all that that starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COMPILERS = [pair for pair in (("gcc", "g++"), ("clang", "clang++")) if shutil.which(pair[1])]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 import pytest
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from incremental_tool.model.reason import Reason
+
+# A shell has it ignored by what it starts in the background, and by all that that starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says what else the machine does, nothing about the code.
 settings.register_profile(
