@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
+import subprocess
 import sys
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -231,6 +232,14 @@ def _refuse(reason: str) -> _Handler:
     return handle
 
 
+def _spawned(observed: Observations, arguments: Any) -> None:
+    frame = _caller()
+    own = frame.f_globals is vars(subprocess)  # whose processes are observed one by one
+    if not own and call_site.project_frame(frame) is not None:
+        site = call_site.describe(frame)
+        observed.refuse("fresh.refuse.process", f"{os.fsdecode(arguments[0])} ({site})")
+
+
 def _database(observed: Observations, arguments: Any) -> None:
     if isinstance(arguments[0], (str, bytes)) and arguments[0] not in (":memory:", b":memory:"):
         observed.note_opened(observed.absolute(arguments[0]))
@@ -257,6 +266,7 @@ HANDLERS: dict[str, _Handler] = {
     "os.fork": _refuse("fresh.refuse.process"),
     "os.forkpty": _refuse("fresh.refuse.process"),
     "os.spawn": _refuse("fresh.refuse.process"),
+    "os.posix_spawn": _spawned,
     "pty.spawn": _refuse("fresh.refuse.process"),
     "builtins.input": _refuse("fresh.refuse.input"),
     "socket.connect": _refuse("fresh.refuse.network"),

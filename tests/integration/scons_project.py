@@ -39,7 +39,7 @@ def _witness(path):
     log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
     def hook(event, arguments):
-        if event == "subprocess.Popen":
+        if event in ("subprocess.Popen", "os.posix_spawn"):
             words = arguments[1]
             words = [words] if isinstance(words, (str, bytes)) else list(words)
             os.write(log, ascii(("ran", [os.fsdecode(word) for word in words])).encode() + b"\\n")

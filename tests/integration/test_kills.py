@@ -38,7 +38,7 @@ def _counted(*arguments, **named):
 
 def _start(event, arguments):
     # Counting starts with the tool's first process: until then SCons sets itself up.
-    if event == "subprocess.Popen" and "-MD" in arguments[1]:
+    if event in ("subprocess.Popen", "os.posix_spawn") and "-MD" in arguments[1]:
         os.{name} = _counted
 
 

@@ -308,6 +308,11 @@ REFUSED = {
         "process",
         "date (SConstruct:3)",
     ),
+    "posix_spawn": (
+        "import os; os.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)\n",
+        "process",
+        "/bin/true (SConstruct:3)",
+    ),
     "os.system": ("import os; os.system('true')\n", "process", "SConstruct:3"),
     "os.popen": ("import os; os.popen('date').read()\n", "process", "date (SConstruct:3)"),
     "device": ("open('/dev/zero', 'rb').read(1)\n", "input", "/dev/zero"),
