@@ -12,7 +12,8 @@ build costs what the build tool itself costs.
 Slow ways take few turns side by side with the quick ones; the quick ones then
 take more turns among themselves, and those are what the targets are about. Also
 told: the snapshot's size, and what recording costs in a full build and in a full
-run that finds nothing to do (INCREMENTAL_FAST=1 against 0, in turns).
+run that finds nothing to do after a script was touched (INCREMENTAL_FAST=1 against 0,
+in turns, each in a tree of its own).
 """
 
 from __future__ import annotations
@@ -184,19 +185,32 @@ def _answer_targets(report: Report, rows: dict[str, Row], snapshot_mb: float, co
 
 
 def _measure_recording(
-    report: Report, trees: Trees, count: int, chosen: argparse.Namespace
+    report: Report, trees: Trees, folder: str, count: int, chosen: argparse.Namespace
 ) -> None:
-    """Compare full runs with the recorder on and off."""
-    way = Way("tool", trees.tool, (), trees.environment)
+    """Compare full runs with the recorder on and off, each in a tree of its own."""
     argv = [trees.script("scons"), f"-j{chosen.jobs}"]
+    off = {**trees.environment, "INCREMENTAL_FAST": "0"}
+    unrecorded = os.path.join(folder, "unrecorded")
+    generate(count, unrecorded, flags=("-O2",), stand_in=True)
+    shutil.copytree(os.path.join(trees.tool, "site_scons"), os.path.join(unrecorded, "site_scons"))
+    _run(argv, unrecorded, off)
+    ways = [
+        Way("not recorded", unrecorded, (), off),
+        Way("recorded", trees.tool, (), trees.environment),
+    ]
 
-    def forget_snapshots() -> None:
-        shutil.rmtree(trees.fresh, ignore_errors=True)
+    def touch_script(way: Way) -> Callable[[], None]:
+        return lambda: os.utime(os.path.join(way.folder, "SConstruct"))
 
-    def compare_runs(title: str, prepare: Callable[[], object]) -> None:
+    def forget(way: Way) -> Callable[[], None]:
+        return way.forget_everything
+
+    def compare_runs(title: str, prepare: Callable[[Way], Callable[[], None]]) -> None:
+        for way in ways:
+            prepare(way)()
+            _run(argv, way.folder, dict(way.environment))
         lanes = [
-            Lane(name, argv, trees.tool, {**trees.environment, "INCREMENTAL_FAST": switch}, prepare)
-            for name, switch in (("not recorded", "0"), ("recorded", "1"))
+            Lane(way.name, argv, way.folder, dict(way.environment), prepare(way)) for way in ways
         ]
         rows = compare(lanes, chosen.rounds)
         report.section(f"{title}, {count} files", rows)
@@ -208,8 +222,8 @@ def _measure_recording(
             met=rows[1].cpu_ratio <= MOST_RECORDING,
         )
 
-    compare_runs("A full run with nothing to do", forget_snapshots)
-    compare_runs("A full build", way.forget_everything)
+    compare_runs("A full run with nothing to do", touch_script)
+    compare_runs("A full build", forget)
 
 
 def _measure_size(report: Report, folder: str, count: int, chosen: argparse.Namespace) -> None:
@@ -226,7 +240,7 @@ def _measure_size(report: Report, folder: str, count: int, chosen: argparse.Name
     _answer_targets(report, {row.name: row for row in rows}, snapshot_mb, count)
     report.extra[f"snapshot MB, {count} files"] = snapshot_mb
     if count <= chosen.recording_up_to:
-        _measure_recording(report, trees, count, chosen)
+        _measure_recording(report, trees, folder, count, chosen)
     print()
 
 
