@@ -30,7 +30,8 @@ def main(pytest_arguments: list[str]) -> int:
         ["ruff", "format", "--check", "."],
         ["mypy"],
         ["lint-imports"],
-        ["pytest", "-n", workers, *pytest_arguments],
+        # Who is done takes over from who is not: some tests take minutes, most milliseconds.
+        ["pytest", "-n", workers, "--dist", "worksteal", *pytest_arguments],
     ]
 
     failed = []
