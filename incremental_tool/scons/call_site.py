@@ -92,12 +92,8 @@ def file_of(frame: FrameType) -> str:
 
 def project_frame(frame: Optional[FrameType], limit: int = 200) -> Optional[FrameType]:
     """Return the nearest frame of the project's code, from `frame` upward."""
-    known = _known
     while frame is not None and limit:
-        name = frame.f_globals.get("__file__")  # as `file_of`: this runs for each file that is read
-        if type(name) is not str:
-            name = frame.f_code.co_filename
-        if known[name] if name in known else is_project(name):
+        if is_project(file_of(frame)):
             return frame
         frame = frame.f_back
         limit -= 1
@@ -120,7 +116,7 @@ class Callers:
         known, free = _known, self._free
         nearest = frame
         while frame is not None and frame not in free:
-            name = frame.f_globals.get("__file__")  # as `file_of`
+            name = frame.f_globals.get("__file__")  # `file_of`, without a call for each caller
             if type(name) is not str:
                 name = frame.f_code.co_filename
             if known[name] if name in known else is_project(name):

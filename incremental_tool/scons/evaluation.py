@@ -29,22 +29,22 @@ def observe(replacements: Replacements) -> None:
     compiled: dict[str, CodeType] = {}
 
     def evaluate(text: Any, names: Any, more: Any) -> Any:
-        code = compiled.get(text) if type(text) is str else None
+        if type(text) is not str:
+            return eval(text, names, more)  # noqa: S307 - SCons's own call
+        code = compiled.get(text)
         if code is None:
             code = _compiled(text)
             if code is None:
-                return eval(text, names, more)  # noqa: S307 - SCons's own call
+                return eval(text, names, more)  # noqa: S307 - as above
             if len(compiled) < MOST:
                 compiled[text] = code
-        return eval(code, names, more)  # noqa: S307 - SCons's own call, of the same text
+        return eval(code, names, more)  # noqa: S307 - as above, of the same text
 
     replacements.add(SCons.Subst, "eval", evaluate)
 
 
-def _compiled(text: Any) -> CodeType | None:
+def _compiled(text: str) -> CodeType | None:
     """Return what `eval` would run; None where it is to find out for itself."""
-    if type(text) is not str:
-        return None
     try:
         # As `eval` does it, which passes over blanks before a text.
         return compile(text.lstrip(" \t"), "<string>", "eval", 0, dont_inherit=True)
