@@ -50,7 +50,7 @@ def clean(arguments: argparse.Namespace, settings: Settings) -> int:
     _remove_files(state, _STATE)
     print(f"removed the state in {os.fsdecode(state)}")
     if arguments.store:
-        for part in (b"objects", b"zir"):
+        for part in (b"objects", b"zir", b"air"):
             _remove_shards(os.path.join(store, part))
         _remove_set_aside(os.path.join(store, b"quarantine"))
         _remove_files(store, _STORE)

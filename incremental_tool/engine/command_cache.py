@@ -27,6 +27,7 @@ import sys
 import time
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.base.nameless import close_all, content_of, nameless_file
 from incremental_tool.base.pattern import lazily
 from incremental_tool.base.process import start
 from incremental_tool.engine.plan import Standing
@@ -35,7 +36,7 @@ from incremental_tool.model.fingerprint import newest_ns
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.manifest import MAX_STREAM, KnownResult, Output
 from incremental_tool.store.objects import MAX_OBJECT
-from incremental_tool.store.zir_cache import Hit, put_in_place, stands
+from incremental_tool.store.zir_cache import Hit, Miss, put_in_place, stands
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
@@ -71,13 +72,15 @@ class _Done(NamedTuple):
 class Missed(NamedTuple):
     """A command for which no result is known: how to run it, and why it must be.
 
-    Without a plan it is run as SCons would run it, and counted as `end`.
+    Without a plan it is run as SCons would run it, and counted as `end`. With `base_words` behind
+    it, it makes an object that single functions can be replaced in: that is kept apart.
     """
 
     end: str
     plan: Optional[Plan] = None
     action: bytes = NO_DIGEST
     reason: Reason = Reason("zir.miss.new")
+    base_words: tuple[str, ...] = ()
 
 
 class CommandCache:
@@ -137,7 +140,13 @@ class CommandCache:
                 ):
                     self._count_patched(request, plan.kind, action, started)
                     return None
-                missed = Missed(end, plan, action, self._explain(request, action, plan, found))
+                made = self._cache.functions.make(request, plan, action)
+                if made is not None:
+                    self._count_functions(request, made, action, started)
+                    return None
+                reason = self._explain(request, action, plan, found.reason)
+                words = self._cache.functions.base_words(plan, found)
+                missed = Missed(end, plan, action, reason, words)
                 statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
                 return missed
         except Exception as error:
@@ -151,6 +160,16 @@ class CommandCache:
         self._cache.log_outcome(names, action, NO_DIGEST, PATCHED, 0)
         statistics.add("us_patch", int((time.perf_counter() - started) * 1e6))
         statistics.add("patched")
+
+    def _count_functions(
+        self, request: Request, made: Reason, action: bytes, started: float
+    ) -> None:
+        """Count an object that was made of functions, without the command."""
+        statistics = self._cache.statistics
+        self._cache.note(made, request.targets)
+        self._cache.log_outcome(request.targets, action, NO_DIGEST, made, 0)
+        statistics.add("us_functions", int((time.perf_counter() - started) * 1e6))
+        statistics.add("by_function")
 
     def finish(self, request: Request, missed: Missed, plain: Callable[[], int]) -> int:
         """Run a command for which `begin` knew no result; return its exit status."""
@@ -169,7 +188,7 @@ class CommandCache:
         if missed.plan is None:
             self._cache.statistics.add(missed.end)
             return self._plainly(request, plain)
-        return self._run_and_store(request, missed.plan, missed.action, missed.reason, plain)
+        return self._run_and_store(request, missed.plan, missed, plain)
 
     def _plainly(self, request: Request, plain: Callable[[], int]) -> int:
         """Run the command as SCons would, without the cache."""
@@ -185,12 +204,11 @@ class CommandCache:
 
     # --- hit ------------------------------------------------------------------
 
-    def _lookup(self, action: bytes, plan: Plan) -> Union[Hit, Reason]:
+    def _lookup(self, action: bytes, plan: Plan) -> Union[Hit, Miss]:
         files, disk = self._cache.files, self._cache.disk
-        found = self._cache.zir.lookup(
+        return self._cache.zir.lookup(
             action, len(plan.outputs), files.digest, lambda path: stands(path, disk)
         )
-        return found if isinstance(found, Hit) else found.reason
 
     def _restore(self, request: Request, plan: Plan, action: bytes, hit: Hit) -> None:
         statistics = self._cache.statistics
@@ -229,8 +247,7 @@ class CommandCache:
         self,
         request: Request,
         plan: Plan,
-        action: bytes,
-        reason: Reason,
+        missed: Missed,
         plain: Callable[[], int],
     ) -> int:
         statistics = self._cache.statistics
@@ -239,13 +256,13 @@ class CommandCache:
         try:
             clear(request.removable)
             began_ns = self._begin(request)
-            streams.extend(_scratch_file() for _ in range(2))
+            streams.extend(nameless_file() for _ in range(2))
             started = time.perf_counter()
-            process = self._start(request, plan, *streams)
+            process = self._start(request, plan, missed.base_words, *streams)
         except Exception as error:
             self._cache.failed("execute", error)
         if process is None:
-            _close(streams)
+            close_all(streams)
             statistics.add("not_stored")
             return self._plainly(request, plain)
         status = process.wait()
@@ -253,7 +270,7 @@ class CommandCache:
             status = 128 - status  # what the shell would have said of a signal
         if status != 0 and plan.argv is not None and not self._cache.scratch.intact():
             # Somebody deleted our folder, and with it the place for the list of inputs.
-            _close(streams)
+            close_all(streams)
             statistics.add("not_stored")
             return self._plainly(request, plain)
         end = "not_stored"
@@ -262,12 +279,12 @@ class CommandCache:
             statistics.add("us_run", milliseconds * 1000)
             for path in [*plan.outputs, *request.targets]:
                 self._cache.files.forget(path)
-            stdout, stderr = (_content(stream) for stream in streams)
-            _close(streams)
+            stdout, stderr = (content_of(stream) for stream in streams)
+            close_all(streams)
             done = _Done(status, stdout, stderr, milliseconds)
             self._say(done.stdout, done.stderr, strip=False)
             started = time.perf_counter()
-            end = self._finish(request, plan, action, reason, done, began_ns)
+            end = self._finish(request, plan, missed, done, began_ns)
             statistics.add("us_store", int((time.perf_counter() - started) * 1e6))
         except Exception as error:
             self._cache.failed("store", error)
@@ -278,15 +295,14 @@ class CommandCache:
         self,
         request: Request,
         plan: Plan,
-        action: bytes,
-        reason: Reason,
+        missed: Missed,
         done: _Done,
         began_ns: int,
     ) -> str:
         """Store what the command made, if it can be; return what the command is counted as."""
         if done.status != 0:
             failed = Reason("zir.skip.failed", f"status {done.status}")
-            return self._not_stored(request, plan, action, failed)
+            return self._not_stored(request, plan, missed.action, failed)
         if plan.after is not None:
             import subprocess
 
@@ -298,7 +314,7 @@ class CommandCache:
                 stderr=subprocess.DEVNULL,
                 check=False,  # without its list of inputs the result is not stored
             )
-        return self._store(request, plan, action, reason, done, began_ns)
+        return self._store(request, plan, missed, done, began_ns)
 
     def _begin(self, request: Request) -> int:
         """Return the clock's time, after letting it pass what this run has just made."""
@@ -315,8 +331,10 @@ class CommandCache:
         return now
 
     @staticmethod
-    def _start(request: Request, plan: Plan, out: int, err: int) -> Waiting:
+    def _start(request: Request, plan: Plan, more: tuple[str, ...], out: int, err: int) -> Waiting:
         argv: Sequence[str] = plan.argv or [request.shell, "-c", request.text]
+        if more:
+            argv = [*argv, *more]
         return start(argv, request.environment, out, err)
 
     def _not_stored(self, request: Request, plan: Plan, action: bytes, reason: Reason) -> str:
@@ -325,8 +343,9 @@ class CommandCache:
         return "refused" if reason.id.startswith("zir.refuse.") else "not_stored"
 
     def _store(
-        self, request: Request, plan: Plan, action: bytes, why: Reason, done: _Done, began_ns: int
+        self, request: Request, plan: Plan, missed: Missed, done: _Done, began_ns: int
     ) -> str:
+        action = missed.action
         found = plan.collect(done.stderr)
         if isinstance(found, Reason):
             return self._not_stored(request, plan, action, found)
@@ -359,11 +378,15 @@ class CommandCache:
         )
         if plan.archiving is not None:
             self._cache.archives.learn(plan.outputs[0], plan.archiving, result, contents[0])
-        skipped = self._cache.zir.store(action, plan.fields, result, contents)
+        if missed.base_words:
+            skipped = self._cache.functions.learn(plan, action, result, contents[0])
+        else:
+            skipped = self._cache.zir.store(action, plan.fields, result, contents)
         if skipped is not None:
             return self._not_stored(request, plan, action, skipped)
         names = _logged(request.targets, plan.kind)
-        self._cache.log_outcome(names, action, result_digest(result), why, done.milliseconds)
+        digest = result_digest(result)
+        self._cache.log_outcome(names, action, digest, missed.reason, done.milliseconds)
         return "stored"
 
     def _inputs(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
@@ -449,29 +472,3 @@ def clear(paths: Sequence[bytes]) -> None:
             os.unlink(path)
         except FileNotFoundError:
             pass  # nothing to remove
-
-
-def _scratch_file() -> int:
-    """Return a descriptor of an empty file without a name, in memory where there are such files.
-
-    Each command has its own: what a process that it left behind says later must not turn up among
-    the next one's messages.
-    """
-    try:
-        return os.memfd_create("incremental")
-    except (AttributeError, OSError):
-        pass  # not Linux, or an old one
-    import tempfile
-
-    with tempfile.TemporaryFile(prefix="incremental-") as file:
-        return os.dup(file.fileno())
-
-
-def _content(fd: int) -> bytes:
-    size = os.fstat(fd).st_size
-    return os.pread(fd, size, 0) if size else b""
-
-
-def _close(descriptors: Sequence[int]) -> None:
-    for fd in descriptors:
-        os.close(fd)

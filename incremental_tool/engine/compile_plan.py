@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.engine.function_compile import is_large
 from incremental_tool.engine.plan import Found, Plan, Request
+from incremental_tool.engine.settings import NONE, OPTIMISED
 from incremental_tool.engine.toolchain_key import command_fields, directory_fields, driver_fields
 from incremental_tool.model.assembler_command import (
     assembler_dependency_words,
@@ -22,6 +24,7 @@ from incremental_tool.model.compile_command import (
     dependency_words,
 )
 from incremental_tool.model.depfile import parse_depfile
+from incremental_tool.model.function_command import function_command
 from incremental_tool.model.include_search import SearchDirs, absent_candidates, assembler_absent
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.zir_cache import stands
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from incremental_tool.model.assembler_command import (
         AssembleCommand,
     )
+    from incremental_tool.model.function_command import FunctionCommand
     from incremental_tool.model.imports import Imports
 
 
@@ -95,7 +99,18 @@ def plan_compile(
         after,
         colored,
         collect,
+        functions=_functions(command, toolchain, cache),
     )
+
+
+def _functions(
+    command: CompileCommand, toolchain: Toolchain, cache: MultiLevelCache
+) -> Union[FunctionCommand, Reason, None]:
+    """Return how single functions of a unit are compiled; None for one too small to gain by it."""
+    chosen = cache.settings.functions
+    if chosen == NONE or not is_large(command.source):
+        return None
+    return function_command(command, toolchain.family, optimised=chosen == OPTIMISED)
 
 
 def plan_assembly(

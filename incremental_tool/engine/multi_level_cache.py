@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.base.filesystem import Disk
     from incremental_tool.engine.archive_patch import Archives
+    from incremental_tool.engine.function_compile import Functions
     from incremental_tool.engine.settings import Settings
     from incremental_tool.engine.toolchain import Toolchains
     from incremental_tool.engine.trace import Trace
@@ -57,6 +58,8 @@ _WARN = frozenset(
         "store.unwritable",
         "store.unreadable",
         "state.locked",
+        "store.corrupt.function",
+        "function.differs",
         "hook.failed",
         "scons.unsupported",
     }
@@ -165,6 +168,13 @@ class MultiLevelCache:
         return Archives(self)
 
     @cached_property
+    def functions(self) -> Functions:
+        """Units whose changed functions alone are compiled."""
+        from incremental_tool.engine.function_compile import Functions
+
+        return Functions(self)
+
+    @cached_property
     def scratch(self) -> Scratch:
         """Where commands and restores write on the way."""
         from incremental_tool.store.scratch import Scratch
@@ -176,6 +186,7 @@ class MultiLevelCache:
     def open_for_commands(self) -> None:
         """Open every store; called before several threads can ask for one at once."""
         self._opened = [self.zir, self.log, self.toolchains, self.archives, self.scratch]
+        self._opened.append(self.functions)
 
     def _make_folders(self) -> None:
         state, store = self.settings.state_dir, self.settings.cache_dir
@@ -272,7 +283,7 @@ class MultiLevelCache:
         taken["counts"]["us_load"] = int(self._load_seconds * 1e6)
         taken["counts"]["us_save"] = int(self._save_seconds * 1e6)
         if self._opened:
-            taken["counts"]["bytes_written"] = self.zir.objects.bytes_written
+            taken["counts"]["bytes_written"] = self._bytes_written
             taken["counts"]["bytes_read"] = self.zir.objects.bytes_read
         return taken
 
@@ -297,12 +308,12 @@ class MultiLevelCache:
                 figures.save(os.path.join(self.settings.state_dir, b"stats.json"), taken)
             except OSError as error:
                 self._state_unwritable(error)
-        if self._opened and self.zir.writable and self.zir.objects.bytes_written:
+        if self._opened and self.zir.writable and self._bytes_written:
             from incremental_tool.store.trim import note_usage
 
             note_usage(
                 self.settings.cache_dir,
-                self.zir.objects.bytes_written,
+                self._bytes_written,
                 self.settings.cache_size,
                 self.settings.cache_age_days,
                 self.report,
@@ -313,6 +324,10 @@ class MultiLevelCache:
             except OSError as error:
                 self._tell(f"INCREMENTAL_TRACE cannot be written: {error.strerror or error}")
         self._show(taken or self.snapshot())
+
+    @property
+    def _bytes_written(self) -> int:
+        return self.zir.objects.bytes_written + self.functions.air.bytes_written
 
     def _show(self, taken: dict[str, Any]) -> None:
         wish = self.settings.stats

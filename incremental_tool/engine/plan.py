@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Callable, NamedTuple, Optional, Union
 
     from incremental_tool.model.action import Fields
+    from incremental_tool.model.function_command import FunctionCommand
     from incremental_tool.model.reason import Reason
 
     Collect = Callable[[bytes], Union["Found", Reason]]
@@ -53,7 +54,8 @@ class Plan(NamedTuple):
     `argv` is executed on a miss; where it is None the command's text goes to the shell as SCons
     would pass it. `colored` says that `argv` asks for colors because a terminal shows them.
     `after` is run behind a successful `argv` (a separate dependency query). `archiving` is set for
-    ar and ranlib.
+    ar and ranlib. `functions` tells how single functions of a unit are compiled, or why they cannot
+    be; None where they are not wanted.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Plan(NamedTuple):
     colored: bool
     collect: Collect
     archiving: Optional[Archiving] = None
+    functions: Union[FunctionCommand, Reason, None] = None
 
 
 class Declared(NamedTuple):

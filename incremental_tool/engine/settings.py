@@ -41,15 +41,23 @@ NAMES = (
     "INCREMENTAL_CACHE_SIZE",
     "INCREMENTAL_DIR",
     "INCREMENTAL_EXPLAIN",
+    "INCREMENTAL_FUNCTIONS",
     "INCREMENTAL_STATS",
+    "INCREMENTAL_VERIFY",
 )
+
+
+NONE, EDITED, ALL, OPTIMISED = "none", "edited", "all", "optimised"
 
 
 class Settings(NamedTuple):
     """Where state and store lie, how large the store may grow, and what is told.
 
     `trace` is the file that the run's commands are told in; empty for none. `archives` says
-    whether libraries are brought up to date by their changed members.
+    whether libraries are brought up to date by their changed members. `functions` says which units
+    are compiled so that single functions can be: those that have been edited, all, none, or, with
+    `OPTIMISED`, those that have been edited, and optimised ones too. `verify` is the share of
+    objects so made that are compared with those of a full compile, from 0 to 1.
     """
 
     state_dir: bytes
@@ -60,6 +68,8 @@ class Settings(NamedTuple):
     explain: bool
     trace: bytes = b""
     archives: bool = True
+    functions: str = EDITED
+    verify: float = 0.0
 
 
 def parse_size(text: str, name: str) -> int:
@@ -80,6 +90,31 @@ def parse_days(text: str, name: str) -> float:
     if not 0 <= days < _MAX_DAYS:
         raise UserError(f"{name}={text!r} is not a number of days")
     return days
+
+
+def parse_functions(text: str) -> str:
+    """Return for which units functions are compiled one by one. Raises UserError."""
+    word = text.strip().lower()
+    if word in (ALL, OPTIMISED, EDITED):
+        return word
+    if not is_on(word):
+        return NONE
+    if word in ("1", "yes", "on", "true"):
+        return EDITED
+    raise UserError(f"INCREMENTAL_FUNCTIONS={text!r} is none of 0, 1, {ALL}, {OPTIMISED}")
+
+
+def parse_share(text: str, name: str) -> float:
+    """Return a share from 0 to 1; a switch's words mean none and all. Raises UserError."""
+    if not is_on(text):
+        return 0.0
+    try:
+        share = float(text)
+    except ValueError:
+        share = 1.0 if text.strip().lower() in ("yes", "on", "true") else -1.0
+    if not 0 <= share <= 1:
+        raise UserError(f"{name}={text!r} is not a share from 0 to 1")
+    return share
 
 
 def settings_for(
@@ -111,6 +146,8 @@ def settings_for(
         is_on(value("INCREMENTAL_EXPLAIN", "0")),
         trace_file(top, environment),
         is_on(value("INCREMENTAL_ARCHIVES", "1")),
+        parse_functions(value("INCREMENTAL_FUNCTIONS", "1")),
+        parse_share(value("INCREMENTAL_VERIFY", "0"), "INCREMENTAL_VERIFY"),
     )
 
 

@@ -67,7 +67,7 @@ def entries(folder: bytes) -> Iterator[StoredFile]:
 
     Only files that bear an entry's name, or a temporary one: the folder may have other uses, too.
     """
-    for part in (b"objects", b"zir"):
+    for part in (b"objects", b"zir", b"air"):
         for shard in _scan(os.path.join(folder, part)):
             for entry in [] if shard.is_symlink() else _scan(shard.path):
                 if not (is_digest_name(shard.name, entry.name) or _is_temporary(entry.path)):

@@ -1,0 +1,168 @@
+"""One function of a unit edited: what its new object costs, beside a full compile and ccache.
+
+For each unit and set of options the lanes take turns: the compiler by itself, ccache (a miss),
+and the tool. Each turn edits one function's body, another one each time. CPU seconds are user
+plus system time of the compiler and of this process; SCons is not in it.
+
+    python benchmarks/bench_function.py [--turns 5] [--only sqlite]
+
+The tool's base is made before the first turn, by the second build of the unit, as it is for
+a user; `first` is the edit after that, which also cuts the base.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+from function_edits import Place, edit
+from function_lab import ENVIRONMENT, Lab, cpu
+from real_sources import fetch
+
+from incremental_tool.model.source_regions import regions_of
+from incremental_tool.model.translation_unit import cut
+
+SQLITE_OPTIONS = ["-O0"], ["-O0", "-g"], ["-O2"]
+SMALL_OPTIONS = ["-O0"], ["-O0", "-g"]
+ZLIB = ("deflate.c", "inflate.c", "trees.c", "infback.c", "gzread.c", "gzwrite.c", "crc32.c")
+KINDS = ("literal", "string", "local", "static", "switch", "call", "return", "line")
+
+
+class Result(NamedTuple):
+    """Medians of CPU seconds; how many turns were made of functions."""
+
+    name: str
+    full: float
+    ccache: float
+    first: float
+    tool: float
+    made: int
+    turns: int
+
+
+def places_of(compiler: str, source: str, text: bytes) -> list[Place]:
+    """Return the plain functions of a source, as the tool finds them."""
+    argv = [compiler, "-E", "-I.", source]
+    full = subprocess.run(argv, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT).stdout
+    items = cut(full)
+    assert isinstance(items, list), items
+    regions = regions_of(text, full, items, os.fsencode(source))
+    assert isinstance(regions, list), regions
+    return [
+        Place(region.name, region.start, region.opened, region.closed, items[region.item].static)
+        for region in regions
+        if region.opened >= 0
+    ]
+
+
+def measure(compiler: str, source: str, options: list[str], turns: int, scratch: str) -> Result:
+    """Edit one function after the other, and compile the unit by each lane."""
+    folder, name = os.path.split(source)
+    place = os.path.join(scratch, f"{name}-{compiler}{''.join(options)}")
+    shutil.copytree(folder, place)
+    strict = "-O0" not in options
+    lab = Lab(place, INCREMENTAL_FUNCTIONS="optimised" if strict else "1")
+    words = [compiler, *options, "-c", "-o", "unit.o", name]
+    with open(name, "rb") as file:
+        text = file.read()
+    rng = random.Random(7)
+    lab.write(name, text)
+    must(lab.compile(words, "unit.o"))
+    text += b"/* edited */\n"
+    lab.write(name, text)
+    must(lab.compile(words, "unit.o"))  # the base
+    costs: dict[str, list[float]] = {"full": [], "ccache": [], "tool": []}
+    made, first = 0, 0.0
+    ccache = {**ENVIRONMENT, "CCACHE_DIR": os.path.join(scratch, "ccache")}
+    places = places_of(compiler, name, text)
+    for turn in range(turns + 1):
+        edited = None
+        while edited is None:
+            chosen = rng.choice(places)
+            edited = edit(rng, text, places, chosen, KINDS[turn % len(KINDS)])
+        lab.write(name, edited)
+        began = cpu()
+        must(lab.compile(words, "unit.o"))
+        spent = cpu() - began
+        if turn == 0:
+            first = spent
+            continue
+        made += lab.made
+        if not lab.made:
+            print("  not by function:", lab.reasons, file=sys.stderr)
+        costs["tool"].append(spent)
+        began = cpu()
+        plain = [*words[:-3], "-o", "full.o", name]
+        must(subprocess.run(plain, check=False, env=ENVIRONMENT).returncode)
+        costs["full"].append(cpu() - began)
+        began = cpu()
+        must(subprocess.run(["ccache", *plain], check=False, env=ccache).returncode)
+        costs["ccache"].append(cpu() - began)
+    lab.close()
+    os.chdir(scratch)
+    shutil.rmtree(place)
+    medians = {lane: statistics.median(spent) for lane, spent in costs.items()}
+    label = f"{name} {compiler} {' '.join(options)}"
+    return Result(label, medians["full"], medians["ccache"], first, medians["tool"], made, turns)
+
+
+def must(status: int) -> None:
+    """Stop where a compile failed: nothing was measured then."""
+    if status:
+        sys.exit("a compile failed")
+
+
+def show(results: list[Result]) -> None:
+    """Print one line for each unit, and the geometric mean of what was gained."""
+    print(
+        f"{'unit':44} {'full':>7} {'ccache':>7} {'first':>7} {'tool':>7} {'gain':>6}  by function"
+    )
+    for row in results:
+        gain = row.full / row.tool
+        print(
+            f"{row.name:44} {row.full:7.3f} {row.ccache:7.3f} {row.first:7.3f} {row.tool:7.3f} "
+            f"{gain:5.1f}x  {row.made} of {row.turns}"
+        )
+    if len(results) > 1:
+        mean = math.exp(statistics.mean(math.log(row.full / row.tool) for row in results))
+        print(f"geometric mean {mean:.1f}x")
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--only", choices=("sqlite", "lua", "zlib"))
+    parser.add_argument("--compiler", default="gcc")
+    chosen = parser.parse_args()
+    groups: list[tuple[list[str], list[str]]] = []
+    if chosen.only in (None, "sqlite"):
+        folder = fetch("sqlite")
+        groups += [([os.path.join(folder, "sqlite3.c")], options) for options in SQLITE_OPTIONS]
+    small: list[str] = []
+    if chosen.only in (None, "lua"):
+        folder = fetch("lua")
+        names = [name for name in os.listdir(folder) if name.endswith(".c")]
+        names.sort(key=lambda name: -os.path.getsize(os.path.join(folder, name)))
+        small += [os.path.join(folder, name) for name in names[:10]]
+    if chosen.only in (None, "zlib"):
+        folder = fetch("zlib")
+        small += [os.path.join(folder, name) for name in ZLIB]
+    groups += [(small, options) for options in SMALL_OPTIONS if small]
+    with tempfile.TemporaryDirectory() as scratch:
+        for sources, options in groups:
+            show(
+                [measure(chosen.compiler, each, options, chosen.turns, scratch) for each in sources]
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""A unit that was compiled whole, cut into functions: where each lies, and what surrounds it.
+
+Derived from a base (`store.air_cache`) by preprocessing its source once more, when a
+first edit asks for it, and kept beside the base. All that the source includes is
+as it was: the caller has seen to that.
+
+Format of a cut (msgpack)::
+
+    [identity of the base 16, preprocessed text without markers, items, regions, by line]
+    items    [[kind, start, end, header end, name, static, inline, plain], ...]
+    regions  [[item, first line, last line, body start, body end, blankable], ...]
+    by line  [item, ...] whose text depends on the line that it stands on, or nil: not known yet
+
+Knows nothing of edits.
+"""
+
+from __future__ import annotations
+
+import os
+
+from incremental_tool.base.nameless import close_all, content_of, nameless_file
+from incremental_tool.base.pattern import lazily
+from incremental_tool.base.process import start
+from incremental_tool.engine.function_rules import KEEPER, Text, kept, without_keeper
+from incremental_tool.model.c_tokens import code_of
+from incremental_tool.model.function_command import (
+    FunctionCommand,
+    compile_preprocessed_words,
+    compile_words,
+    preprocess_words,
+    whole_words,
+)
+from incremental_tool.model.reason import Reason
+from incremental_tool.model.source_regions import Region, regions_of
+from incremental_tool.model.translation_unit import BLANK, FUNCTION, Item, cut
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, NamedTuple, Optional, Union
+
+    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.store.air_cache import AirCache, Base
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
+
+_MARKERS = lazily(rb"(?m:^#(?:line)?[ \t]+[0-9][^\n]*\n)|(?:^|(?<=\n))[ \t]*\n")
+_MOVED = 100_000
+"""Lines by which a text is moved to see what depends on them."""
+
+
+class Ran(NamedTuple):
+    """What a compiler said, and its exit status."""
+
+    status: int
+    said: bytes
+
+
+class Unit:
+    """One base, cut."""
+
+    def __init__(
+        self, base: Base, text: Text, regions: Sequence[Region], by_line: Optional[frozenset[int]]
+    ) -> None:
+        self.base = base
+        self.text = text
+        self.regions = regions
+        self.by_line = by_line
+
+    @property
+    def functions(self) -> int:
+        """How many functions the unit has."""
+        return sum(item.kind == FUNCTION for item in self.text.items)
+
+    def body(self) -> list[Any]:
+        """Return what is kept of this beside the base."""
+        return [
+            self.base.identity,
+            self.text.text,
+            [list(item) for item in self.text.items],
+            [list(region) for region in self.regions],
+            None if self.by_line is None else sorted(self.by_line),
+        ]
+
+
+class Compiler:
+    """Runs the compiler of one unit on texts that are not the user's files."""
+
+    def __init__(
+        self, command: FunctionCommand, environment: Mapping[str, str], cache: MultiLevelCache
+    ) -> None:
+        self.command = command
+        # Messages are looked through, and never shown.
+        self._environment = {**environment, "LC_ALL": "C"}
+        self._cache = cache
+
+    def run(self, argv: Sequence[str]) -> Ran:
+        """Run it. Raises OSError."""
+        streams: list[int] = []
+        try:
+            streams.extend(nameless_file() for _ in range(2))
+            status = start(argv, self._environment, *streams).wait()
+            return Ran(status, b"".join(map(content_of, streams)))
+        finally:
+            close_all(streams)
+
+    def preprocessed(self, text: bytes) -> Union[bytes, Reason]:
+        """Return a text preprocessed as if it were the source's. Raises OSError."""
+        unit, place = (self._cache.scratch.path(name) for name in ("unit", "text"))
+        try:
+            write_file(unit, text)
+            ran = self.run(preprocess_words(self.command, os.fsdecode(unit), os.fsdecode(place)))
+            if ran.status or ran.said:
+                return Reason("function.refuse.messages", "of the preprocessor")
+            found = self._cache.disk.read(place)
+        finally:
+            remove_files(unit, place)
+        return found.replace(unit, os.fsencode(self.command.source))
+
+    def compiled(self, text: bytes, *, preprocessed: bool) -> Union[tuple[bytes, bytes], Reason]:
+        """Return the object of a thin unit's text, and what was said of it. Raises OSError."""
+        unit, place = (self._cache.scratch.path(name) for name in ("unit", "object"))
+        words = compile_preprocessed_words if preprocessed else compile_words
+        try:
+            write_file(unit, text)
+            ran = self.run(words(self.command, os.fsdecode(unit), os.fsdecode(place)))
+            if ran.status:
+                last = ran.said.strip().rpartition(b"\n")[2]
+                return Reason("function.refuse.failed", last.decode("utf-8", "replace"))
+            return self._cache.disk.read(place), ran.said
+        finally:
+            remove_files(unit, place)
+
+    def whole(self) -> Union[bytes, Reason]:
+        """Return the object of the source as it is, compiled as a base is. Raises OSError."""
+        place = self._cache.scratch.path("object")
+        try:
+            ran = self.run(whole_words(self.command, os.fsdecode(place)))
+            if ran.status:
+                return Reason("function.refuse.failed", "the whole unit")
+            return self._cache.disk.read(place)
+        finally:
+            remove_files(place)
+
+
+def without_markers(text: bytes) -> bytes:
+    """Return a preprocessed text without line markers and blank lines."""
+    return _MARKERS.sub(b"", text)
+
+
+def text_of(text: bytes) -> Union[Text, Reason]:
+    """Return a preprocessed text, without its markers, with its items."""
+    text = without_markers(text)
+    items = cut(text)
+    if isinstance(items, Reason):
+        return items
+    return Text(text, [item for item in items if item.kind != BLANK])
+
+
+def unit_of(air: AirCache, output: bytes, base: Base, compiler: Compiler) -> Union[Unit, Reason]:
+    """Return a base, cut: as it was kept, or anew. Raises OSError."""
+    known = air.cut(output)
+    if known is not None:
+        try:
+            unit = _restored(base, known)
+        except (TypeError, ValueError, IndexError):
+            unit = None  # of another version of this tool
+        if unit is not None:
+            return unit
+    source = kept(base.text, ())
+    full = compiler.preprocessed(source)
+    if isinstance(full, Reason):
+        return full
+    items = cut(full)
+    if isinstance(items, Reason):
+        return items
+    regions = regions_of(source, full, items, os.fsencode(compiler.command.source))
+    if isinstance(regions, Reason):
+        return regions
+    whole = text_of(full)
+    if isinstance(whole, Reason):
+        return whole
+    if len(whole.items) != sum(item.kind != BLANK for item in items):
+        return Reason("function.refuse.cut", "its line markers divide it")
+    text = without_keeper(whole)
+    if isinstance(text, Reason):
+        return text
+    regions = [region for region in regions if region.name != KEEPER]
+    unit = Unit(base, text, regions, None)
+    air.put_cut(output, unit.body())
+    return unit
+
+
+def _restored(base: Base, kept: list[Any]) -> Optional[Unit]:
+    identity, text, items, regions, by_line = kept
+    if identity != base.identity:
+        return None
+    return Unit(
+        base,
+        Text(text, [Item(*item) for item in items]),
+        [_region(*region) for region in regions],
+        None if by_line is None else frozenset(by_line),
+    )
+
+
+def _region(*values: Any) -> Region:
+    *numbers, directives = values
+    return Region(*numbers, tuple((start, end) for start, end in directives))
+
+
+def functions_by_line(unit: Unit, compiler: Compiler) -> Union[frozenset[int], Reason]:
+    """Return the items whose text depends on the line that they stand on. Raises OSError."""
+    if unit.by_line is None:
+        moved = compiler.preprocessed(b"#line %d\n" % _MOVED + kept(unit.base.text, ()))
+        if isinstance(moved, Reason):
+            return moved
+        there = text_of(moved)
+        if not isinstance(there, Reason):
+            there = without_keeper(there)
+        if isinstance(there, Reason):
+            return there
+        if len(there.items) != len(unit.text.items):
+            return Reason("function.refuse.line", "declarations")
+        unit.by_line = frozenset(
+            number
+            for number in range(len(there.items))
+            if (here := unit.text.item(number)) != (other := there.item(number))
+            and code_of(here) != code_of(other)
+        )
+    return unit.by_line
+
+
+def write_file(path: bytes, content: bytes) -> None:
+    """Write a scratch file. Raises OSError."""
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def remove_files(*paths: bytes) -> None:
+    """Remove scratch files, those that are there."""
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError:
+            continue

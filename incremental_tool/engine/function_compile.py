@@ -1,0 +1,304 @@
+"""Compile only the functions that an edit has changed, and put them in the unit's last object.
+
+The order, for a unit whose source has been edited since it was compiled whole:
+
+1. all else that the compiler read is as it was, by `FileHashCache`;
+2. the edit's lines are compared with where the base's functions lie: which it touches;
+3. a *thin unit*, the source as it is with the bodies of all other functions left out, is
+   preprocessed: item by item it must be the base, but for those bodies (`function_rules`);
+4. functions that `AirCache` has for this text are taken from there, the others are compiled, by
+   the user's own command on the thin unit;
+5. their sections take the place of the old ones in the base's object (`function_splice`).
+
+A compile that is not the first of its unit, and follows an edit of the source, is a *base*: the
+whole unit with a section for each function, and its object is the one that the project gets.
+
+Rules kept: what is made is what a full compile of the unit makes, but for the order of
+sections and the names of local symbols (docs/functions.md); whatever is in doubt has a
+reason, `function.refuse.*`, and the unit is compiled whole. Nothing here makes a build fail.
+
+Knows nothing of SCons.
+"""
+
+from __future__ import annotations
+
+import os
+
+from incremental_tool.base.digest import digest_of
+from incremental_tool.engine.function_base import Compiler, Unit, unit_of
+from incremental_tool.engine.function_edit import edit_of, stretches_of
+from incremental_tool.engine.function_rules import own_names
+from incremental_tool.engine.function_messages import message_of_note
+from incremental_tool.engine.settings import ALL
+from incremental_tool.model.c_tokens import code_of
+from incremental_tool.model.function_command import FunctionCommand
+from incremental_tool.model.function_splice import Piece as SplicedPiece
+from incremental_tool.model.function_splice import compose
+from incremental_tool.model.line_moves import moves_between
+from incremental_tool.model.object_comparison import differences
+from incremental_tool.model.reason import Reason
+from incremental_tool.store.air_cache import AirCache, Base, Piece
+from incremental_tool.store.manifest import KnownResult
+from incremental_tool.store.zir_cache import put_in_place, stands
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from typing import NamedTuple, Optional, Union
+
+    from incremental_tool.engine.function_edit import Edit
+    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.engine.plan import Plan, Request
+    from incremental_tool.store.zir_cache import Miss
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
+MIN_SOURCE = 16 << 10
+"""Bytes of a source below which starting a compiler takes longer than what it could be spared."""
+
+MAX_CHANGED = 24
+"""Functions that differ from the base at most; then a full compile makes a new base."""
+
+OFF = b"functions.off"
+"""The file in the state folder that says that an object made of functions was wrong once."""
+
+
+def is_large(source: str) -> bool:
+    """Tell whether it can pay to compile a source's functions one by one."""
+    try:
+        return os.stat(source).st_size >= MIN_SOURCE
+    except OSError:
+        return False
+
+
+class _Made(NamedTuple):
+    """An object, and what it took: functions compiled, functions taken from `AirCache`."""
+
+    content: bytes
+    compiled: list[bytes]
+    reused: list[bytes]
+    total: int
+
+
+class Functions:
+    """The units of one project; safe to use from several threads, one an object."""
+
+    def __init__(self, cache: MultiLevelCache) -> None:
+        self._cache = cache
+        settings = cache.settings
+        self.air = AirCache(settings.state_dir, settings.cache_dir, cache.report)
+
+    # --- bases ----------------------------------------------------------------
+
+    def base_words(self, plan: Plan, missed: Miss) -> tuple[str, ...]:
+        """Return words to compile a unit with so that functions can be replaced; mostly none."""
+        command = plan.functions
+        if not isinstance(command, FunctionCommand):
+            return ()
+        if self._cache.settings.functions == ALL:
+            return command.base_words
+        last = missed.nearest
+        if last is None or last.stderr or last.stdout:
+            return ()
+        source = command.source
+        edited = missed.reason.id == "zir.miss.input-changed" and (
+            missed.reason.detail.startswith(f"{source} (")
+        )
+        return command.base_words if edited else ()
+
+    def learn(
+        self, plan: Plan, action: bytes, result: KnownResult, content: bytes
+    ) -> Optional[Reason]:
+        """Remember a unit that was compiled whole; return why not. Raises OSError."""
+        command, output = plan.functions, plan.outputs[0]
+        if not isinstance(command, FunctionCommand):
+            return None
+        if result.stdout or result.stderr:
+            self.air.forget_base(output)
+            return Reason("function.refuse.messages")
+        source = os.fsencode(command.source)
+        text = self._cache.disk.read(source)
+        known = dict(result.inputs())
+        if known.get(source) != digest_of(text):
+            return Reason("function.refuse.moved", command.source)
+        extra = [(each.name, each.digest) for each in result.outputs[1:]]
+        self.air.put_base(
+            output,
+            Base(action, source, result.paths, result.digests, result.absent, extra, text, content),
+        )
+        return None
+
+    # --- making ---------------------------------------------------------------
+
+    def make(self, request: Request, plan: Plan, action: bytes) -> Optional[Reason]:
+        """Make a plan's object of functions; return what was done, or None if it was not."""
+        command = plan.functions
+        if command is None or plan.after is not None:
+            return None
+        if isinstance(command, Reason):
+            self._cache.note(command, request.targets)
+            return None
+        base = self.air.base(plan.outputs[0])
+        if base is None:
+            return None
+        if os.path.exists(os.path.join(self._cache.settings.state_dir, OFF)):
+            self._cache.note(Reason("function.refuse.disabled"), request.targets)
+            return None
+        compiler = Compiler(command, request.environment, self._cache)
+        try:
+            made = self._make(request, plan, action, base, compiler)
+            if isinstance(made, _Made):
+                why = self._verify(plan, made, compiler)
+                if why is None:
+                    return self._put(request, plan, made)
+                made = why
+        except OSError as error:
+            made = Reason("function.refuse.failed", str(error))
+        self._cache.note(made, request.targets)
+        return None
+
+    def _make(
+        self, request: Request, plan: Plan, action: bytes, base: Base, compiler: Compiler
+    ) -> Union[_Made, Reason]:
+        cache = self._cache
+        why = self._difference(plan, base, action)
+        if why is not None:
+            return why
+        now = cache.disk.now_ns()
+        text = cache.disk.read(base.source)
+        if cache.files.digest(base.source) != digest_of(text):
+            return Reason("function.refuse.moved", os.fsdecode(base.source))
+        unit = unit_of(self.air, plan.outputs[0], base, compiler)
+        if isinstance(unit, Reason):
+            return unit
+        edit = edit_of(unit, text, compiler)
+        if isinstance(edit, Reason):
+            return edit
+        made = self._compose(unit, edit, compiler)
+        for path in base.inputs:
+            if cache.files.moved_since(path, now):
+                return Reason("function.refuse.moved", os.fsdecode(path))
+        return made
+
+    def _difference(self, plan: Plan, base: Base, action: bytes) -> Optional[Reason]:
+        """Return what but the source is not as it was when the base was compiled."""
+        if base.action != action:
+            return Reason("function.refuse.command")
+        digest, disk = self._cache.files.digest, self._cache.disk
+        known = KnownResult(base.inputs, base.digests, base.absent, [], b"", b"", False, 0)
+        for path, recorded in known.inputs():
+            if path != base.source and digest(path) != recorded:
+                return Reason("function.refuse.input", os.fsdecode(path))
+        for path in base.absent:
+            if stands(path, disk):
+                return Reason("function.refuse.input", os.fsdecode(path))
+        if [path for path, _ in base.extra] != plan.outputs[1:]:
+            return Reason("function.refuse.output")
+        for path, recorded in base.extra:
+            if digest(path) != recorded:
+                return Reason("function.refuse.output", os.fsdecode(path))
+        return None
+
+    def _compose(self, unit: Unit, edit: Edit, compiler: Compiler) -> Union[_Made, Reason]:
+        """Return the unit's object with the edit's functions in it. Raises OSError."""
+        command, base = compiler.command, unit.base
+        keys: dict[bytes, bytes] = {}
+        for number, text in edit.changed.items():
+            item = unit.text.items[number]
+            code = code_of(text)
+            if not command.debug and code == code_of(unit.text.item(number)):
+                continue
+            parts = [base.identity, item.name, digest_of(code)]
+            if command.debug:
+                parts.append(digest_of(edit.source_of(number)))
+            keys[item.name] = digest_of(b"\0".join(parts))
+        if len(keys) > MAX_CHANGED:
+            return Reason("function.refuse.many", str(len(keys)))
+        pieces = {name: self.air.piece(key) for name, key in keys.items()}
+        missing = [name for name, piece in pieces.items() if piece is None]
+        if missing:
+            made = compiler.compiled(
+                edit.thin if command.debug else edit.preprocessed, preprocessed=not command.debug
+            )
+            if isinstance(made, Reason):
+                return made
+            compiled, said = made
+            note = message_of_note(said, edit.lines_of(edit.changed))
+            if note is not None:
+                return Reason("function.refuse.messages", note)
+            for name in missing:
+                piece = Piece([name], edit.windows, compiled)
+                pieces[name] = piece
+                self.air.put_piece(keys[name], piece)
+        spliced = self._spliced(unit, edit, compiler.command, pieces)
+        moves = moves_between([], edit.windows) if command.debug else []
+        content = compose(base.content, spliced, internal=own_names(unit.text), moves=moves)
+        if isinstance(content, Reason):
+            return content
+        reused = [name for name in pieces if name not in missing]
+        return _Made(content, missing, reused, unit.functions)
+
+    @staticmethod
+    def _spliced(
+        unit: Unit, edit: Edit, command: FunctionCommand, pieces: dict[bytes, Optional[Piece]]
+    ) -> list[SplicedPiece]:
+        """Return the pieces with the functions to take from each, one for each object."""
+        taken: dict[bytes, tuple[Piece, list[bytes]]] = {}
+        for name, piece in pieces.items():
+            if piece is not None:
+                taken.setdefault(piece.content, (piece, []))[1].append(name)
+        spliced = []
+        for content, (piece, names) in taken.items():
+            moves = []
+            if command.debug:
+                functions = [
+                    (region.item, region.first - 1)
+                    for region in unit.regions
+                    if region.name in names
+                ]
+                own = stretches_of(edit, piece.windows, functions)
+                moves = moves_between(piece.windows, edit.windows, own)
+            spliced.append(SplicedPiece(content, names, moves))
+        return spliced
+
+    # --- proving --------------------------------------------------------------
+
+    def _verify(self, plan: Plan, made: _Made, compiler: Compiler) -> Optional[Reason]:
+        """Compare an object with that of a full compile, if it falls to this one to be compared."""
+        share = self._cache.settings.verify
+        if not share or digest_of(made.content)[0] >= share * 256:
+            return None
+        whole = compiler.whole()
+        if isinstance(whole, Reason):
+            return whole
+        found = differences(whole, made.content)
+        self._cache.statistics.add("functions_verified")
+        if not found:
+            return None
+        state = self._cache.settings.state_dir
+        kept = os.path.join(state, b"differs-" + digest_of(plan.outputs[0]).hex().encode())
+        put_in_place(kept + b".whole.o", whole, 0o666 & ~self._cache.umask)
+        put_in_place(kept + b".functions.o", made.content, 0o666 & ~self._cache.umask)
+        said = f"{os.fsdecode(plan.outputs[0])}: {found[0]}\n"
+        put_in_place(os.path.join(state, OFF), os.fsencode(said), 0o666 & ~self._cache.umask)
+        why = Reason("function.differs", f"{said.strip()}; both are kept in {os.fsdecode(state)}")
+        self._cache.report(why)
+        return why
+
+    def _put(self, request: Request, plan: Plan, made: _Made) -> Reason:
+        """Put an object in its place; return what was done. Raises OSError."""
+        cache, output = self._cache, plan.outputs[0]
+        if request.rewrite:
+            for path in plan.outputs:
+                os.utime(path)
+        put_in_place(output, made.content, 0o666 & ~cache.umask, cache.scratch.folder)
+        cache.files.forget(output)
+        add = cache.statistics.add
+        add("functions_total", made.total)
+        add("functions_compiled", len(made.compiled))
+        add("functions_cached", made.total - len(made.compiled))
+        if not made.compiled and not made.reused:
+            return Reason("function.same")
+        told = [", ".join(os.fsdecode(name) for name in made.compiled) or "none"]
+        if made.reused:
+            told.append("known: " + ", ".join(os.fsdecode(name) for name in made.reused))
+        return Reason("function.made", f"{'; '.join(told)}, of {made.total}")

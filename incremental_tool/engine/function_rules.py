@@ -1,0 +1,197 @@
+"""What an edit may change for a unit's other functions to stay as they were compiled.
+
+Given are the items of the base and those of the text as it is, the latter with the
+bodies of most functions left out. The rules:
+
+* Item by item both are the same but for the bodies of the functions that the edit touches.
+* A touched function is a plain one and has the same head: who calls it was compiled for that.
+* No static function or variable comes to be used, or to be used no more: compilers leave
+  out what nobody uses, and say so.
+* Where the optimiser runs, no touched function names a static variable: what is known of all
+  that is done to one reaches everybody who reads it.
+
+Whatever fits no rule is a reason for a full compile.
+
+Knows nothing of files and compilers.
+"""
+
+from __future__ import annotations
+
+from incremental_tool.base.pattern import lazily
+from incremental_tool.model.reason import Reason
+from incremental_tool.model.translation_unit import DECLARATION, FUNCTION
+from incremental_tool.model.c_tokens import code_of, words_of
+
+TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import NamedTuple, Optional, Union
+
+    from incremental_tool.model.translation_unit import Item
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
+
+
+KEEPER = b"incremental_tool_keeps_"
+"""The name of a function at the end of a thin unit that uses those that are wanted."""
+
+_GROUP = lazily(rb"\([^(){}]*\)|\{[^(){}]*\}")
+_NAMED = lazily(rb"([A-Za-z_$][\w$]*)\s*(?:\[[^]]*\]\s*)*(?:__\w+(?:__)?\s*)*[=;,]")
+_POINTED = lazily(
+    rb"\(\s*\*[\s*]*(?:(?:const|volatile|restrict)\s+)*([A-Za-z_$][\w$]*)[^()]*\)\s*[(\[]"
+)
+_KEEPING = (
+    b"static __attribute__((used)) void %s(void)"
+    b" { char counted[1 + __COUNTER__]; void (*volatile p)(void);%s }\n"
+)
+_STATIC = lazily(rb"(?:\s*(?:__extension__|const|volatile|inline)\b)*\s*static\b")
+
+
+class Text(NamedTuple):
+    """A preprocessed text and its items."""
+
+    text: bytes
+    items: Sequence[Item]
+
+    def item(self, number: int) -> bytes:
+        """Return an item's text."""
+        item = self.items[number]
+        return self.text[item.start : item.end].strip()
+
+    def head(self, number: int) -> bytes:
+        """Return what stands before a function's body."""
+        item = self.items[number]
+        return self.text[item.start : item.header_end].strip()
+
+
+def changed_functions(
+    base: Text, now: Text, left_out: frozenset[int], touched: frozenset[int]
+) -> Union[dict[int, bytes], Reason]:
+    """Return the text of each touched function as it is, or why the unit is another.
+
+    `left_out` are the base's functions whose bodies `now` leaves out; `touched` those that the edit
+    touches. Both are numbers of items.
+    """
+    if len(now.items) != len(base.items):
+        return Reason("function.refuse.outside", "the unit has another number of declarations")
+    changed: dict[int, bytes] = {}
+    for number, item in enumerate(base.items):
+        found = now.item(number)
+        if number in touched:
+            if now.items[number].kind != item.kind or now.items[number].name != item.name:
+                return Reason("function.refuse.outside", _name(item))
+            if not (item.plain and now.items[number].plain) or item.inline:
+                return Reason("function.refuse.kind", _name(item))
+            if not _same(base.head(number), now.head(number)):
+                return Reason("function.refuse.kind", f"the head of {_name(item)}")
+            if found.count(b"#pragma") != base.item(number).count(b"#pragma"):
+                return Reason("function.refuse.directive", _name(item))
+            changed[number] = found
+            continue
+        expected = base.head(number) + b";" if number in left_out else base.item(number)
+        if not _same(expected, found):
+            return Reason("function.refuse.outside", _name(item))
+    return changed
+
+
+def _name(item: Item) -> str:
+    return item.name.decode("utf-8", "replace") if item.name else f"a {item.kind}"
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    return one == other or code_of(one) == code_of(other)
+
+
+def judge(base: Text, changed: dict[int, bytes], *, strict: bool) -> Optional[Reason]:
+    """Return why other functions are not as they were compiled, or None."""
+    variables = _static_variables(base)
+    functions = {
+        item.name: number
+        for number, item in enumerate(base.items)
+        if item.kind == FUNCTION and item.static
+    }
+    renewed = {}
+    lost: set[bytes] = set()
+    for number, text in changed.items():
+        old, new = words_of(base.item(number)), words_of(text)
+        if strict:
+            known = (old | new) & variables.keys()
+            if known:
+                return Reason("function.refuse.static", min(known).decode("utf-8", "replace"))
+        renewed[number] = new
+        lost |= (old - new) & (functions.keys() | variables.keys())
+    if lost:
+        statics = {**variables, **functions}
+        gone = _reached(base, statics, {}) - _reached(base, statics, renewed)
+        if gone:
+            return Reason("function.refuse.static", min(gone).decode("utf-8", "replace"))
+    return None
+
+
+def own_names(base: Text) -> set[bytes]:
+    """Return the names of the unit's functions and static variables: no other unit has these."""
+    functions = {item.name for item in base.items if item.kind == FUNCTION}
+    return functions | _static_variables(base).keys()
+
+
+def _static_variables(base: Text) -> dict[bytes, int]:
+    """Return the names that static declarations declare, variables among them."""
+    found = {}
+    for number, item in enumerate(base.items):
+        if item.kind == DECLARATION:
+            text = base.item(number)
+            if _STATIC.match(text):
+                for name in _declared(text):
+                    found[name] = number
+    return found
+
+
+def _declared(text: bytes) -> set[bytes]:
+    """Return the names of the variables that a declaration declares; too many where in doubt."""
+    names = set(_POINTED.findall(text))
+    bare, number = text, 1
+    while number:
+        bare, number = _GROUP.subn(b" ", bare)
+    names.update(_NAMED.findall(bare))
+    if names or b"(" in text:
+        return names
+    return set(words_of(text))
+
+
+def _reached(base: Text, statics: dict[bytes, int], renewed: dict[int, set[bytes]]) -> set[bytes]:
+    """Return the static names that are used by something that is there in any case."""
+    places = {number: name for name, number in statics.items()}
+    waiting: list[Iterable[bytes]] = []
+    for number in range(len(base.items)):
+        if number not in places:
+            words = renewed.get(number)
+            waiting.append(words_of(base.item(number)) if words is None else words)
+    reached: set[bytes] = set()
+    while waiting:
+        for name in waiting.pop():
+            if name in statics and name not in reached:
+                reached.add(name)
+                number = statics[name]
+                words = renewed.get(number)
+                waiting.append(words_of(base.item(number)) if words is None else words)
+    return reached
+
+
+def kept(text: bytes, names: Sequence[bytes]) -> bytes:
+    """Return a unit that ends with a function that uses the named ones.
+
+    Without it a compiler would leave out a static function whose callers have no bodies. It also
+    tells whether anything in the unit counts with `__COUNTER__`.
+    """
+    uses = b"".join(b" p = (void (*)(void))%s;" % name for name in names)
+    end = b"" if text.endswith(b"\n") else b"\n"
+    return text + end + _KEEPING % (KEEPER, uses)
+
+
+def without_keeper(text: Text) -> Union[Text, Reason]:
+    """Return a text without the function that `kept` has put at its end."""
+    if not text.items or text.items[-1].name != KEEPER:
+        return Reason("function.refuse.outside", "the end of the source is left out")
+    if b"[1 + 0]" not in text.item(len(text.items) - 1):
+        return Reason("function.refuse.outside", "something counts with __COUNTER__")
+    return Text(text.text, text.items[:-1])
