@@ -154,6 +154,9 @@ REASONS: dict[str, str] = {
     "replay.refuse.printed": "more is printed while the graph is walked than a replay knows of",
     "replay.refuse.link": "a source could not be linked into a variant folder",
     "replay.failed": "preparing a replay failed",
+    # --- function: a unit is compiled whole, as always
+    "function.refuse.cut": "the preprocessed text cannot be cut into functions",
+    "function.refuse.source": "where the source's functions are cannot be told for certain",
     # --- damage and fallback
     "store.corrupt.object": "a stored object did not match its digest and was set aside",
     "store.corrupt.manifest": "a stored manifest was damaged and was set aside",
