@@ -164,17 +164,24 @@ def _reached(base: Text, statics: dict[bytes, int], renewed: dict[int, set[bytes
     waiting: list[Iterable[bytes]] = []
     for number in range(len(base.items)):
         if number not in places:
-            words = renewed.get(number)
-            waiting.append(words_of(base.item(number)) if words is None else words)
+            waiting.append(_uses(base, number, renewed))
     reached: set[bytes] = set()
     while waiting:
         for name in waiting.pop():
             if name in statics and name not in reached:
                 reached.add(name)
-                number = statics[name]
-                words = renewed.get(number)
-                waiting.append(words_of(base.item(number)) if words is None else words)
+                waiting.append(_uses(base, statics[name], renewed))
     return reached
+
+
+def _uses(base: Text, number: int, renewed: dict[int, set[bytes]]) -> set[bytes]:
+    """Return the words of an item that may use something: of a declaration, its initialiser's."""
+    words = renewed.get(number)
+    if words is not None:
+        return words
+    item = base.items[number]
+    start = item.header_end if item.kind == DECLARATION else item.start
+    return set(words_of(base.text[start : item.end]))
 
 
 def kept(text: bytes, names: Sequence[bytes]) -> bytes:

@@ -1,0 +1,134 @@
+"""Random edits of real C sources, each object compared with that of a full compile.
+
+Each round edits one to five functions of a source, as people do, and compiles it through the
+tool with INCREMENTAL_VERIFY=1: an object that is made of functions and differs in any
+function, variable, name or line from what a full compile makes ends the campaign
+with status 1. Edits that do not compile are left out; edits that the tool sends to
+a full compile are counted by their reason.
+
+    python benchmarks/function_campaign.py --rounds 200 --sources lua zlib sqlite
+
+Knows nothing of how long anything takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+
+from bench_function import ZLIB, places_of
+from function_edits import KINDS, edit
+from function_lab import ENVIRONMENT, Lab
+from real_sources import fetch
+
+LUA = ("lparser.c", "lvm.c", "lstrlib.c", "lapi.c", "lgc.c", "ltable.c", "lcode.c", "ldebug.c")
+FILES = {"lua": LUA, "zlib": ZLIB, "sqlite": ("sqlite3.c",)}
+LEVELS = {
+    "gcc": ("-O0", "-O0 -g", "-O0 -g -fPIC", "-O2", "-O2 -g"),
+    "clang": ("-O0", "-O0 -g", "-O0 -g -fPIC"),
+}
+
+
+def edited(rng: random.Random, text: bytes, compiler: str, name: str) -> tuple[bytes, list[str]]:
+    """Return the source with one to five functions edited, and the kinds of the edits."""
+    kinds = []
+    with open(name, "wb") as file:
+        file.write(text)
+    for _ in range(rng.choice((1, 1, 1, 2, 5))):
+        places = places_of(compiler, name, text)
+        kind = rng.choice(KINDS)
+        new = edit(rng, text, places, rng.choice(places), kind) if places else None
+        if new is not None:
+            text = new
+            kinds.append(kind)
+            with open(name, "wb") as file:
+                file.write(text)
+            check = [compiler, "-w", "-fsyntax-only", name]
+            if subprocess.run(check, check=False, env=ENVIRONMENT, stderr=subprocess.DEVNULL).returncode:
+                return text, []
+    return text, kinds
+
+
+def campaign(
+    source: str, compiler: str, options: str, rounds: int, seed: int, tally: Counter[str]
+) -> int:
+    """Edit one source again and again; return how many objects differed."""
+    folder, name = os.path.split(source)
+    rng = random.Random(f"{seed} {name} {compiler} {options}")
+    with tempfile.TemporaryDirectory() as scratch:
+        place = os.path.join(scratch, "unit")
+        shutil.copytree(folder, place)
+        strict = "-O2" in options
+        lab = Lab(place, INCREMENTAL_FUNCTIONS="optimised" if strict else "1", INCREMENTAL_VERIFY="1")
+        words = [compiler, *options.split(), "-w", "-c", "-o", "unit.o", name]
+        with open(name, "rb") as file:
+            first = file.read()
+        text = first
+        for round_ in range(-2, rounds):
+            kinds = ["base"]
+            if round_ >= 0:
+                text, kinds = edited(rng, text, compiler, name)
+                if not kinds:
+                    tally["no such edit, or it does not compile"] += 1
+                    text = first
+                    continue
+            elif round_ == -1:
+                text += b"/* edited */\n"
+            lab.write(name, text)
+            if lab.compile(words, "unit.o"):
+                sys.exit(f"{name} does not compile: {kinds}")
+            if round_ < 0:
+                continue
+            reasons = [reason for reason in lab.reasons if reason.startswith("function.")]
+            tally["made of functions" if lab.made else f"whole: {reasons}"] += 1
+            tally["functions compiled"] += lab.counts.get("functions_compiled", 0)
+            if "function.differs" in reasons:
+                print(name, compiler, options, kinds, lab.told[-1:])
+                os.chdir(scratch)
+                kept = os.path.join(tempfile.gettempdir(), f"differs-{seed}-{name}-{compiler}")
+                shutil.copytree(place, kept, dirs_exist_ok=True)
+                return 1
+            if rng.random() < 0.1:
+                text = first  # back to the beginning: what was compiled then is known
+        lab.close()
+        os.chdir(os.path.dirname(folder))
+    return 0
+
+
+def main() -> int:
+    """Run what is asked for; 1 when any object differed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sources", nargs="+", choices=tuple(FILES), default=list(FILES))
+    parser.add_argument("--compilers", nargs="+", choices=tuple(LEVELS), default=list(LEVELS))
+    parser.add_argument("--options", nargs="+", help="instead of all levels: for example '-O0 -g'")
+    chosen = parser.parse_args()
+    tally: Counter[str] = Counter()
+    differed = 0
+    for group in chosen.sources:
+        folder = fetch(group)
+        for name in FILES[group]:
+            for compiler in chosen.compilers:
+                for options in chosen.options or LEVELS[compiler]:
+                    if "-O2" in options and compiler == "clang":
+                        continue
+                    path = os.path.join(folder, name)
+                    differed += campaign(
+                        path, compiler, options, chosen.rounds, chosen.seed, tally
+                    )
+        print(f"after {group}:", flush=True)
+        for what, number in tally.most_common():
+            print(f"  {number:6} {what}")
+    print(f"{differed} objects differed")
+    return 1 if differed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
