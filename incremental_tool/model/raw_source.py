@@ -138,10 +138,10 @@ def scan(source: bytes, start: int = 0, stop: Optional[int] = None) -> Scan:
     end = at
     for match in _TOKEN.finditer(source, at):
         place, reached = match.span()
-        if place >= stop:
+        byte = source[place]
+        if place + (byte == _LINE_FEED) >= stop:
             break
         end = reached
-        byte = source[place]
         if end == place + 1:
             if byte in _BRACES:
                 places.append(place)

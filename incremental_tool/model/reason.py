@@ -88,6 +88,7 @@ REASONS: dict[str, str] = {
     "function.refuse.output": "a file that the compiler writes beside the object is not as it was",
     "function.refuse.cut": "the unit cannot be cut into functions with certainty",
     "function.refuse.directive": "the edit changes preprocessor directives",
+    "function.refuse.declaration": "the edit changes more than comments outside functions",
     "function.refuse.outside": "the edit changes more than the bodies of functions",
     "function.refuse.kind": "a changed function is not a plain one",
     "function.refuse.many": "too many functions have changed",

@@ -1,221 +1,258 @@
-"""What an edit of a source did to its functions: which it touched, and where all lie now.
+"""What lines differ between two versions of a source, found fast for few edits in a large one.
 
-An edit is told as windows of whole lines: what stands between two windows is the same text
-in both, byte for byte. Any such list is true of an edit; a short one is better. The
-texts' beginnings and ends are compared at the speed of memory; in between, untouched
-functions are looked for whole, and what is left is compared line by line.
+The common beginning and end are left out by comparing blocks. Between, functions
+of the old version that stand unchanged in the new one are looked for, each by
+its whole text; what differs between two such finds is compared line by line,
+with lines that occur only once as anchors.
 
-Rules kept: a window that holds a directive, or may be part of one, is refused: macros could be
-others behind it. So is one that begins or ends within a function's lines and outside them.
-Whether the rest of the text still means the same is for the preprocessor to say.
+Any answer is a true one: outside the windows, which are in order and apart, both
+versions have the same lines. That the windows are small is not promised: where
+everything differs, looking ends after a fixed amount of work.
 
-Knows nothing of what lines mean but that.
+Knows nothing of C but where functions were.
 """
 
 from __future__ import annotations
 
-from incremental_tool.base.pattern import lazily
-from incremental_tool.model.reason import Reason
+from bisect import bisect_left
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import NamedTuple, Union
+    from collections.abc import Iterator, Sequence
+    from typing import NamedTuple
 
-    from incremental_tool.model.line_moves import Window
     from incremental_tool.model.source_regions import Region
+
+    _Span = tuple[int, int, int, int]
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
 
-class SourceEdit(NamedTuple):
-    """An edit: its windows, the regions as they are now, and the items that it touched."""
+class Window(NamedTuple):
+    """Lines of the old version and what stands in their place in the new one.
 
-    windows: list[Window]
-    regions: list[Region]
-    touched: list[int]
+    `old[old_start:old_stop]` are whole lines (or none), the first of them number `old_line`.
+    """
 
-
-class _Span(NamedTuple):
-    """Bytes that an edit replaced by others; both are whole lines."""
-
-    start: int
-    end: int
+    old_line: int
+    old_lines: int
+    new_line: int
+    new_lines: int
+    old_start: int
+    old_stop: int
     new_start: int
-    new_end: int
+    new_stop: int
 
 
-_DIRECTIVE = lazily(rb"(?m:^[ \t\f\v]*(?:#|%:|\?\?=)|\\[ \t]*\r?$|\*/[ \t]*(?:#|%:))")
-_STEP = 1 << 16
+_BLOCK = 1 << 16
+_SHORTEST_ANCHOR = 32
+"""A shorter function may stand in a text by chance; a wrong find makes windows larger."""
 
-_CLOSING = b"\n}\n"
+_AHEAD = 1 << 18
+"""So much further than where it was may an unchanged function be: longer insertions are rare."""
 
-MOST_LINES = 3_000
-"""Lines between which a difference is looked for line by line; more are one window."""
+_MOST_SEARCHED = 1 << 26
+"""Bytes that are searched in vain, together: some thirty milliseconds."""
 
-
-def edit_between(old: bytes, new: bytes, regions: Sequence[Region]) -> Union[SourceEdit, Reason]:
-    """Return what led from one text to the other; `regions` are those of the old one."""
-    spans = _spans(old, new, regions)
-    for span in spans:
-        for text in (old[span.start : span.end], new[span.new_start : span.new_end]):
-            if _DIRECTIVE.search(text):
-                return Reason("function.refuse.directive")
-        before = old[max(0, span.start - 200) : span.start].rstrip(b"\r\n \t")
-        if before.endswith(b"\\"):
-            return Reason("function.refuse.directive", "a line is joined with the one before it")
-    windows, line, new_line, place, new_place = [], 0, 0, 0, 0
-    for span in spans:
-        line += old.count(b"\n", place, span.start)
-        new_line += new.count(b"\n", new_place, span.new_start)
-        last = line + _lines(old, span.start, span.end)
-        new_last = new_line + _lines(new, span.new_start, span.new_end)
-        windows.append((line, last, new_line, new_last))
-        line, new_line, place, new_place = last, new_last, span.end, span.new_end
-    return _moved(spans, windows, regions)
+_MOST_LINES = 5000
+"""Longer windows are not compared line by line."""
 
 
-def _lines(text: bytes, start: int, end: int) -> int:
-    """Return how many lines a stretch of whole lines has; the last may lack its line feed."""
-    return text.count(b"\n", start, end) + (end > start and text[end - 1] != 0x0A)  # noqa: PLR2004
-
-
-def _moved(
-    spans: list[_Span], windows: list[Window], regions: Sequence[Region]
-) -> Union[SourceEdit, Reason]:
-    now: list[Region] = []
-    touched: list[int] = []
-    at = shift = line_shift = 0
-    for region in regions:
-        while at < len(spans) and spans[at].end <= region.start:
-            shift = spans[at].new_end - spans[at].end
-            line_shift = windows[at][3] - windows[at][1]
-            at += 1
-        grown, line_grown, inside = shift, line_shift, at
-        while inside < len(spans) and spans[inside].start < region.stop:
-            if spans[inside].start < region.start or spans[inside].end > region.stop:
-                return Reason("function.refuse.outside", "the edit crosses a function's end")
-            grown = spans[inside].new_end - spans[inside].end
-            line_grown = windows[inside][3] - windows[inside][1]
-            inside += 1
-        new = region._replace(
-            first=region.first + line_shift,
-            last=region.last + line_grown,
-            start=region.start + shift,
-            stop=region.stop + grown,
-        )
-        if inside > at:
-            touched.append(region.item)
-            new = new._replace(opened=-1, closed=-1, directives=())
-        elif region.opened >= 0:
-            new = new._replace(
-                opened=region.opened + shift,
-                closed=region.closed + shift,
-                directives=tuple((start + shift, end + shift) for start, end in region.directives),
+def changed_lines(old: bytes, new: bytes, regions: Sequence[Region]) -> list[Window]:
+    """Return the windows in which two versions of a source differ."""
+    windows: list[Window] = []
+    old_at = new_at = 0
+    old_line = new_line = 1
+    for span in _spans(old, new, regions):
+        for old_start, old_stop, new_start, new_stop in _by_lines(old, new, *span):
+            old_line += old.count(b"\n", old_at, old_start)
+            new_line += new.count(b"\n", new_at, new_start)
+            old_at, new_at = old_start, new_start
+            windows.append(
+                Window(
+                    old_line,
+                    _lines_in(old, old_start, old_stop),
+                    new_line,
+                    _lines_in(new, new_start, new_stop),
+                    old_start,
+                    old_stop,
+                    new_start,
+                    new_stop,
+                ),
             )
-        now.append(new)
-    return SourceEdit(windows, now, touched)
+    return windows
 
 
-def _spans(old: bytes, new: bytes, regions: Sequence[Region]) -> list[_Span]:
-    start = _line_start(old, new, _common_start(old, new))
-    if start == len(old) == len(new):
-        return []
-    end, new_end = _common_end(old, new, start)
-    spans: list[_Span] = []
-    place, new_place = start, start
-    for region in regions:
-        if region.start < place or region.stop > end:
+def _spans(old: bytes, new: bytes, regions: Sequence[Region]) -> Iterator[_Span]:
+    """Yield what differs, apart by unchanged functions at least."""
+    if old == new:
+        return
+    a = b = _common_lines(old, new, 0, 0, len(old), len(new))
+    behind = _common_end(old, new, a, b, len(old), len(new))
+    old_end, new_end = len(old) - behind, len(new) - behind
+    at = _first_behind(regions, a)
+    budget = _MOST_SEARCHED
+    while at < len(regions) and regions[at].stop <= old_end and budget > 0:
+        start, stop = regions[at].start, regions[at].stop
+        at += 1
+        if start < a or stop - start < _SHORTEST_ANCHOR:
             continue
-        found = _line_with(new, old[region.start : region.stop], new_place, new_end)
-        stop = found + region.stop - region.start
-        if found < 0:
-            # Changed: its first line may be the same, and most functions end in the same way.
-            head = old[region.start : old.find(b"\n", region.start) + 1]
-            found = _line_with(new, head, new_place, new_end)
-            stop = new.find(_CLOSING, max(found, 0), new_end)
-            if min(found, stop) < 0 or not old.endswith(_CLOSING, region.start, region.stop):
-                continue
-            stop += len(_CLOSING)
-            spans += _between(old, new, _Span(place, region.start, new_place, found))
-            spans += _between(old, new, _Span(region.start, region.stop, found, stop))
+        limit = min(new_end, b + (stop - a) + _AHEAD)
+        found = new.find(old[start:stop], b, limit)
+        if found < 0 or (found and new[found - 1] != _LINE_FEED):
+            budget -= limit - b
+            continue
+        if start > a or found > b:
+            shared = _common_end(old, new, a, b, start, found)
+            yield a, start - shared, b, found - shared
+        same = _common_lines(old, new, start, found, old_end, new_end)
+        a, b = start + same, found + same
+    if a < old_end or b < new_end:
+        yield a, old_end, b, new_end
+
+
+def _first_behind(regions: Sequence[Region], place: int) -> int:
+    at, end = 0, len(regions)
+    while at < end:
+        middle = (at + end) // 2
+        if regions[middle].start <= place:
+            at = middle + 1
         else:
-            spans += _between(old, new, _Span(place, region.start, new_place, found))
-        place, new_place = region.stop, stop
-    return spans + _between(old, new, _Span(place, end, new_place, new_end))
-
-
-def _line_with(text: bytes, lines: bytes, start: int, end: int) -> int:
-    """Return where whole lines stand in a text, or -1."""
-    found = text.find(lines, start, end) if lines else -1
-    return found if found <= 0 or text[found - 1] == 0x0A else -1  # noqa: PLR2004 - a line feed
-
-
-def _between(old: bytes, new: bytes, span: _Span) -> list[_Span]:
-    """Return the lines that differ within two stretches."""
-    one, other = old[span.start : span.end], new[span.new_start : span.new_end]
-    if one == other:
-        return []
-    lines, new_lines = one.splitlines(keepends=True), other.splitlines(keepends=True)
-    if not one or not other or len(lines) + len(new_lines) > MOST_LINES:
-        return [span]
-    from difflib import SequenceMatcher  # a dozen modules, for what few builds ask
-
-    spans = []
-    places, new_places = [span.start], [span.new_start]
-    for line in lines:
-        places.append(places[-1] + len(line))
-    for line in new_lines:
-        new_places.append(new_places[-1] + len(line))
-    for kind, first, last, new_first, new_last in SequenceMatcher(
-        None, lines, new_lines, autojunk=False
-    ).get_opcodes():
-        if kind != "equal":
-            spans.append(
-                _Span(places[first], places[last], new_places[new_first], new_places[new_last])
-            )
-    return spans
-
-
-def _common_start(old: bytes, new: bytes) -> int:
-    """Return how many bytes two texts have in common from the start."""
-    length = min(len(old), len(new))
-    at = 0
-    while at < length and old[at : at + _STEP] == new[at : at + _STEP]:
-        at = min(length, at + _STEP)
-    step = _STEP
-    while step and at < length:
-        if at + step <= length and old[at : at + step] == new[at : at + step]:
-            at += step
-        else:
-            step >>= 1
+            end = middle
     return at
 
 
-def _line_start(old: bytes, new: bytes, at: int) -> int:
-    """Return where the line begins that the place of a first difference lies in."""
-    if at == len(old) == len(new):
-        return at
-    return old.rfind(b"\n", 0, at) + 1
+def _common_lines(old: bytes, new: bytes, a: int, b: int, old_end: int, new_end: int) -> int:
+    """Return the length of the whole lines that two parts have in common at their beginning."""
+    most = min(old_end - a, new_end - b)
+    same = 0
+    while same < most:
+        size = min(_BLOCK, most - same)
+        if old[a + same : a + same + size] == new[b + same : b + same + size]:
+            same += size
+            continue
+        while size > 1:
+            half = size // 2
+            if old[a + same : a + same + half] == new[b + same : b + same + half]:
+                same += half
+                size -= half
+            else:
+                size = half
+        break
+    if a + same == old_end and b + same == new_end:
+        return same
+    return max(old.rfind(b"\n", a, a + same) + 1, a) - a
 
 
-def _common_end(old: bytes, new: bytes, start: int) -> tuple[int, int]:
-    """Return where whole lines begin that two texts end with, behind what they begin with."""
-    length = min(len(old), len(new)) - start
-    same, step = 0, _STEP
-    while step and same < length:
-        ends = len(old) - same, len(new) - same
-        if same + step <= length and old[ends[0] - step : ends[0]] == new[ends[1] - step : ends[1]]:
-            same += step
-        else:
-            step >>= 1
-    end, new_end = len(old) - same, len(new) - same
-    if _begins_line(old, end, start) and _begins_line(new, new_end, start):
-        return end, new_end
-    at = old.find(b"\n", end)
-    end = at + 1 if at >= 0 else len(old)
-    return end, end + len(new) - len(old)
+def _common_end(old: bytes, new: bytes, a: int, b: int, old_end: int, new_end: int) -> int:
+    """Return the length of the whole lines that two parts have in common at their end."""
+    most = min(old_end - a, new_end - b)
+    same = 0
+    while same < most:
+        size = min(_BLOCK, most - same)
+        old_at, new_at = old_end - same, new_end - same
+        if old[old_at - size : old_at] == new[new_at - size : new_at]:
+            same += size
+            continue
+        while size > 1:
+            half = size // 2
+            old_at, new_at = old_end - same, new_end - same
+            if old[old_at - half : old_at] == new[new_at - half : new_at]:
+                same += half
+                size -= half
+            else:
+                size = half
+        break
+    old_at, new_at = old_end - same, new_end - same
+    if _begins_line(old, old_at) and _begins_line(new, new_at):
+        return same
+    line = old.find(b"\n", old_at, old_end)
+    return old_end - line - 1 if line >= 0 else 0
 
 
-def _begins_line(text: bytes, at: int, start: int) -> bool:
-    return at == start or text[at - 1] == 0x0A  # noqa: PLR2004 - a line feed
+def _begins_line(source: bytes, place: int) -> bool:
+    return place == 0 or source[place - 1] == _LINE_FEED
+
+
+def _lines_in(source: bytes, start: int, stop: int) -> int:
+    """Return how many lines a part is made of; the last may have no line feed."""
+    open_end = stop > start and source[stop - 1] != _LINE_FEED
+    return source.count(b"\n", start, stop) + open_end
+
+
+def _by_lines(
+    old: bytes, new: bytes, old_start: int, old_stop: int, new_start: int, new_stop: int
+) -> Iterator[_Span]:
+    """Yield a window's parts that differ, between lines that stand once in both versions."""
+    before = _split(old, old_start, old_stop)
+    after = _split(new, new_start, new_stop)
+    if not before or not after or len(before) + len(after) > _MOST_LINES:
+        yield old_start, old_stop, new_start, new_stop
+        return
+    a, b, old_at, new_at = 0, 0, old_start, new_start
+    for i, j in [*_anchors(before, after), (len(before), len(after))]:
+        if i < a or j < b:
+            continue  # already taken with the lines before it
+        old_to = old_at + sum(map(len, before[a:i]))
+        new_to = new_at + sum(map(len, after[b:j]))
+        same = _common_lines(old, new, old_at, new_at, old_to, new_to)
+        old_at, new_at = old_at + same, new_at + same
+        behind = _common_end(old, new, old_at, new_at, old_to, new_to)
+        if old_at < old_to - behind or new_at < new_to - behind:
+            yield from _each_line(old, new, old_at, old_to - behind, new_at, new_to - behind)
+        old_at, new_at = old_to, new_to
+        a, b = i, j
+
+
+def _each_line(
+    old: bytes, new: bytes, old_start: int, old_stop: int, new_start: int, new_stop: int
+) -> Iterator[_Span]:
+    """Yield a window, or if it has as many lines in both versions each line that differs."""
+    before, after = _split(old, old_start, old_stop), _split(new, new_start, new_stop)
+    if len(before) != len(after):
+        yield old_start, old_stop, new_start, new_stop
+        return
+    for one, other in zip(before, after):
+        if one != other:
+            yield old_start, old_start + len(one), new_start, new_start + len(other)
+        old_start += len(one)
+        new_start += len(other)
+
+
+def _split(source: bytes, start: int, stop: int) -> list[bytes]:
+    lines = [line + b"\n" for line in source[start:stop].split(b"\n")]
+    last = lines.pop()[:-1]
+    return [*lines, last] if last else lines
+
+
+def _anchors(before: list[bytes], after: list[bytes]) -> list[tuple[int, int]]:
+    """Return the places of lines that stand once in either list, as many in order as can be."""
+    once = {line: at for line, at in _once(before).items() if at >= 0}
+    there = _once(after)
+    pairs = [(at, there[line]) for line, at in once.items() if there.get(line, -1) >= 0]
+    # The longest ascending chain: `ends` has the smallest end of a chain of each length.
+    ends: list[int] = []
+    last: list[int] = []
+    previous = [-1] * len(pairs)
+    for number, (_, place) in enumerate(pairs):
+        length = bisect_left(ends, place)
+        previous[number] = last[length - 1] if length else -1
+        ends[length : length + 1] = [place]
+        last[length : length + 1] = [number]
+    chain = []
+    number = last[-1] if last else -1
+    while number >= 0:
+        chain.append(pairs[number])
+        number = previous[number]
+    return chain[::-1]
+
+
+def _once(lines: list[bytes]) -> dict[bytes, int]:
+    """Return the place of each line that stands once in a list; of others a negative number."""
+    places: dict[bytes, int] = {}
+    for at, line in enumerate(lines):
+        places[line] = -1 if line in places else at
+    return places
+
+
+_LINE_FEED = 0x0A

@@ -1,100 +1,142 @@
-"""Edits of random texts, told as windows and as functions touched."""
+"""What differs between two versions of a source is told line by line, and quickly."""
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incremental_tool.model.reason import Reason
-from incremental_tool.model.source_edit import SourceEdit, edit_between
+from incremental_tool.model import source_edit
+from incremental_tool.model.source_edit import Window, changed_lines
 from incremental_tool.model.source_regions import Region
 
-_LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"\n", b"cc\n", b"}\n", b"x" * 70 + b"\n"]))
+
+def windows_of(old: bytes, new: bytes, regions: list[Region]) -> list[Window]:
+    """Return the windows; they turn the old version into the new, and their numbers are true."""
+    windows = changed_lines(old, new, regions)
+    parts, at = [], 0
+    for window in windows:
+        assert at <= window.old_start <= window.old_stop
+        assert window.old_line == old.count(b"\n", 0, window.old_start) + 1
+        assert window.new_line == new.count(b"\n", 0, window.new_start) + 1
+        lines = old[window.old_start : window.old_stop].split(b"\n")
+        assert window.old_lines == len(lines) - (lines[-1] == b"")
+        lines = new[window.new_start : window.new_stop].split(b"\n")
+        assert window.new_lines == len(lines) - (lines[-1] == b"")
+        assert old[: window.old_start].endswith(b"\n") or window.old_start == 0
+        parts += [old[at : window.old_start], new[window.new_start : window.new_stop]]
+        at = window.old_stop
+    assert b"".join([*parts, old[at:]]) == new
+    return windows
 
 
-def regions(text: bytes) -> list[Region]:
-    """Return a region for each pair of lines that begin with `f` and end with `}`."""
-    found = []
-    place = 0
-    while True:
-        start = text.find(b"f", place)
-        stop = text.find(b"}\n", start) + 2
-        if start < 0 or stop < 2:
-            return found
-        first, last = text.count(b"\n", 0, start) + 1, text.count(b"\n", 0, stop)
-        found.append(Region(len(found), b"f", first, last, start, stop, start + 1, stop - 1, ()))
-        place = stop
+def function(number: int) -> bytes:
+    """Return the text of a function that no other function has."""
+    return b"int f%d(int a)\n{\n  return a + %d;\n}\n" % (number, number)
 
 
-@given(_LINES, _LINES, _LINES, st.booleans())
-def test_windows_lead_from_one_text_to_the_other(
-    head: list[bytes], middle: list[bytes], new_middle: list[bytes], open_end: bool
-) -> None:
-    """With each window's lines put in the place of the old ones the old text becomes the new."""
-    tail = b"tail" if open_end else b"tail\n"
-    old, new = (b"".join([*head, *part, tail]) for part in (middle, new_middle))
-    edit = edit_between(old, new, [])
-    assert isinstance(edit, SourceEdit)
-    lines, new_lines = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    built: list[bytes] = []
-    place = 0
-    for first, end, new_first, new_end in edit.windows:
-        built += lines[place:first]
-        assert len(built) == new_first
-        built += new_lines[new_first:new_end]
-        place = end
-    assert built + lines[place:] == new_lines
+def source_of(number: int, gap: bytes = b"\n") -> tuple[bytes, list[Region]]:
+    """Return a source with so many functions, and where they are."""
+    source, regions = b"", []
+    for at in range(number):
+        start = len(source)
+        source += function(at)
+        regions.append(Region(at, b"f%d" % at, 1 + 5 * at, 4 + 5 * at, start, len(source)))
+        source += gap
+    return source, regions
 
 
-@given(st.lists(st.tuples(_LINES, st.integers(0, 5), st.integers(0, 5)), max_size=6))
-def test_untouched_functions_are_where_they_are_said_to_be(
-    parts: list[tuple[list[bytes], int, int]],
-) -> None:
-    """A function that no window touches has its old text, and its body's place moved with it."""
-    old = b"".join(
-        b"".join(gap) + b"f %d\n{%d\n}\n" % (n, one) for n, (gap, one, _) in enumerate(parts)
-    )
-    new = b"".join(
-        b"".join(gap) + b"f %d\n{%d\n}\n" % (n, two) for n, (gap, _, two) in enumerate(parts)
-    )
-    before = regions(old)
-    edit = edit_between(old, new, before)
-    assert isinstance(edit, SourceEdit)
-    differ = {number for number, (_, one, two) in enumerate(parts) if one != two}
-    assert differ <= set(edit.touched)
-    for region, now in zip(before, edit.regions):
-        text = new[now.start : now.stop]
-        assert new.count(b"\n", 0, now.start) + 1 == now.first
-        if region.item not in edit.touched:
-            assert text == old[region.start : region.stop]
-            assert new[now.opened : now.closed] == old[region.opened : region.closed]
+def test_equal_sources_have_no_windows() -> None:
+    """Nothing differs where nothing was changed."""
+    source, regions = source_of(3)
+
+    assert windows_of(source, bytes(bytearray(source)), regions) == []
 
 
-def test_an_edit_of_two_distant_functions_touches_two() -> None:
-    """What lies between two edits is not touched, however long."""
-    text = b"".join(b"f %d\n{\n  %d;\n}\n\n" % (number, number) for number in range(5000))
-    new = text.replace(b"  7;", b"  8;").replace(b"  4990;", b"  1;\n\n")
-    edit = edit_between(text, new, regions(text))
-    assert isinstance(edit, SourceEdit)
-    assert edit.touched == [7, 4990]
-    assert edit.regions[4999].first == regions(text)[4999].first + 2
+def test_one_line_is_one_window() -> None:
+    """A changed line is told alone, with its number in both versions."""
+    source, regions = source_of(100)
+
+    (window,) = windows_of(source, source.replace(b"a + 50", b"a - 50"), regions)
+
+    assert window[:4] == (253, 1, 253, 1)
 
 
-def test_a_directive_in_an_edit_is_refused() -> None:
-    """Whether it is added, removed or continued, macros could be others behind it."""
-    text = b"int a;\n#define X 1\nint b;\n"
-    for new in (
-        text.replace(b"X 1", b"X 2"),
-        text.replace(b"#define X 1\n", b""),
-        text.replace(b"int b", b"  #  undef X\nint b"),
-        text.replace(b"X 1", b"X 1\\\n"),
+def test_distant_edits_are_apart() -> None:
+    """Changed, added and removed lines in three functions are three windows."""
+    source, regions = source_of(1000)
+    new = source.replace(b"a + 5;", b"a - 5;").replace(b"+ 500;\n", b"+ 500;\n\n\n")
+    new = new.replace(b"  return a + 900;\n", b"")
+
+    windows = windows_of(source, new, regions)
+
+    assert [window[:4] for window in windows] == [
+        (28, 1, 28, 1),
+        (2504, 0, 2504, 2),
+        (4503, 1, 4505, 0),
+    ]
+
+
+def test_neighbouring_edits_are_apart() -> None:
+    """Edits of neighbouring functions are told from each other without a function between."""
+    source, regions = source_of(4)
+    new = source.replace(b"+ 1;", b"+ 1 ;\n").replace(b"+ 2;", b"+ 3;")
+
+    windows = windows_of(source, new, regions)
+
+    assert [window.old_line for window in windows] == [8, 13]
+
+
+@pytest.mark.parametrize("change", [b"a", b"{", b"\n"])
+def test_many_edits_take_no_longer_than_allowed(change: bytes) -> None:
+    """Where every function was changed the answer is still true, and comes in time."""
+    source, regions = source_of(8_000)
+    started = time.process_time()
+
+    windows = windows_of(source, source.replace(change, change + b" "), regions)
+
+    assert windows
+    assert time.process_time() - started < 10
+
+
+def test_a_file_without_a_last_line_feed_is_compared() -> None:
+    """The last line counts with and without its line feed."""
+    for old, new in (
+        (b"a\nb", b"a\nb\n"),
+        (b"a\nb", b"a\nb\nc"),
+        (b"", b"a"),
+        (b"a", b""),
+        (b"a\nb", b"b"),
     ):
-        edit = edit_between(text, new, [])
-        assert isinstance(edit, Reason)
-        assert edit.id == "function.refuse.directive"
+        assert windows_of(old, new, [])
 
 
-def test_the_same_text_is_no_edit() -> None:
-    """Equal texts have no windows, and all functions lie where they lay."""
-    text = b"f\n{\n}\n"
-    assert edit_between(text, text, regions(text)) == SourceEdit([], regions(text), [])
+TEXTS = st.lists(
+    st.sampled_from([b"a\n", b"b\n", b"}\n", b"\n", b"c", b"d\n", function(1), function(2)]),
+    max_size=25,
+)
+
+
+@given(TEXTS, TEXTS, st.sampled_from([1, 3, 1 << 16]))
+def test_any_versions_are_compared(before: list[bytes], after: list[bytes], block: int) -> None:
+    """Whatever two texts are, the windows turn one into the other."""
+    old, new = b"".join(before), b"".join(after)
+    regions, at = [], 0
+    for number, part in enumerate(before):
+        if (
+            part.startswith(b"int")
+            and old[:at].endswith((b"\n", b""))
+            and (at == 0 or old[at - 1] == 10)
+        ):
+            regions.append(Region(number, b"f", 1, 1, at, at + len(part)))
+        at += len(part)
+    kept = source_edit._BLOCK
+    source_edit._BLOCK = block
+    try:
+        windows = windows_of(old, new, regions)
+    finally:
+        source_edit._BLOCK = kept
+
+    assert bool(windows) is (old != new)
