@@ -134,7 +134,7 @@ class _Composition:
         self._unwind()
         for piece, coming in zip(self.asked, self.imports):
             debug.add(coming, piece.moves)
-        debug.finish(self.gone, self.entries)
+        debug.finish(self.entries)
         return self.draft.finish()
 
     # --- functions that come and go

@@ -1,0 +1,133 @@
+"""A debugger finds its way in a program that was linked from a composed object."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from spliced_units import UNIT, Maker, edited, maker
+
+from incremental_tool.model.function_splice import Piece, compose
+from incremental_tool.model.object_comparison import differences
+from incremental_tool.model.reason import Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BODY = "{\n int deep = x * 3;\n static int seen = 40; seen++;\n return helper(deep) + seen; }"
+WAYS = {
+    "gcc": ("gcc", "-O0", "-g", "-fno-ipa-stack-alignment"),
+    "gcc, DWARF 4": ("gcc", "-O0", "-gdwarf-4", "-fno-ipa-stack-alignment"),
+    "gcc, no unwinding": (
+        *("gcc", "-O0", "-g", "-fno-ipa-stack-alignment"),
+        "-fno-asynchronous-unwind-tables",
+    ),
+    "clang": ("clang", "-O0", "-g"),
+    "clang, DWARF 4": ("clang", "-O0", "-gdwarf-4"),
+}
+
+
+def spliced(make: Maker) -> tuple[bytes, bytes]:
+    """Return the object of a whole compile, and the one that is composed."""
+    new = edited(UNIT, "wanted", BODY)
+    made = compose(make.compile(UNIT), [Piece(make.piece(new, "wanted"), [b"wanted"])])
+    assert isinstance(made, bytes), made
+    return make.compile(new), made
+
+
+def debugged(make: Maker, content: bytes, *commands: str) -> str:
+    """Return what gdb says of a program."""
+    if shutil.which("gdb") is None:
+        pytest.skip("gdb is not installed")
+    make.run(content)
+    words = [word for command in commands for word in ("-ex", command)]
+    done = subprocess.run(
+        ["gdb", "-nx", "-q", "-batch", "-iex", "set debuginfod enabled off", *words, "linked"],
+        cwd=make.folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_debug_information_is_as_if_compiled(tmp_path: Path, way: str) -> None:
+    """Rows of lines and addresses of variables are what a whole compile says."""
+    make = maker(tmp_path, *WAYS[way])
+    full, made = spliced(make)
+
+    assert differences(full, made) == []
+    assert make.run(made) == make.run(full)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_readers_have_no_complaints(tmp_path: Path, way: str) -> None:
+    """Of the composed object, readelf complains of no more than of a whole compile's."""
+    make = maker(tmp_path, *WAYS[way])
+    said = []
+
+    for content in spliced(make):
+        (tmp_path / "read.o").write_bytes(content)
+        done = subprocess.run(
+            ["readelf", "-aW", "--debug-dump", "read.o"],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
+        assert b"wanted" in done.stdout
+        said.append(done.stderr)
+
+    assert said[1] == said[0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_debugger_stops_in_replaced_and_in_kept_functions(tmp_path: Path, way: str) -> None:
+    """Breakpoints by name and by line, locals, statics and callers are those of the new text."""
+    make = maker(tmp_path, *WAYS[way])
+    full, made = spliced(make)
+    line = UNIT[: UNIT.index("return wanted(local)")].count("\n") + 1
+    commands = (
+        *("break wanted", f"break unit.c:{line}", "run", "next", "next", "info locals"),
+        *("backtrace", "print counter", "print shared", "delete 1", "continue", "info locals"),
+        *("backtrace", "info line wanted", "ptype later"),
+    )
+
+    wanted = debugged(make, full, *commands)
+    said = debugged(make, made, *commands)
+
+    assert "deep" in said
+    assert "seen" in said
+    assert "1 location" not in said
+    assert _without_addresses(said) == _without_addresses(wanted)
+
+
+def _without_addresses(text: str) -> list[str]:
+    return [
+        " ".join("at" if word.startswith(("0x", "<")) else word for word in line.split())
+        for line in text.splitlines()
+        if "process" not in line
+    ]
+
+
+@pytest.mark.parametrize("flags", [["-g3"], ["-g", "-gsplit-dwarf"], ["-g", "-gz"]])
+def test_other_debug_information_is_refused(tmp_path: Path, flags: list[str]) -> None:
+    """Macros, split and compressed debug information is left to the compiler."""
+    make = maker(tmp_path, "gcc", "-O0", *flags)
+
+    made = make.composed("#define ONE 1\n" + UNIT, "#define ONE 1\n" + UNIT, "wanted")
+
+    assert isinstance(made, Reason)
+    assert made.id in ("function.refuse.debug-section", "function.refuse.section")
+
+
+def test_debug_information_in_one_alone_is_refused(tmp_path: Path) -> None:
+    """A base with debug information and a piece without do not go together."""
+    make = maker(tmp_path, "gcc", "-O0")
+    base = make.compile(UNIT, "-g")
+
+    made = compose(base, [Piece(make.piece(UNIT, "wanted"), [b"wanted"])])
+
+    assert made == Reason("function.refuse.debug-section", "only one object has any")
