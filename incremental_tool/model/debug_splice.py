@@ -6,9 +6,7 @@ describes a function that was left or taken out refers to nothing: its addresses
 linkers make those of what they discard, and debuggers pass it over. In lists that end with two
 zeros they become 1, an empty range.
 
-Lines that have moved are not brought forward: they are refused.
-
-Does not read what the sections say.
+Does not read what the sections say; `line_moves` does where lines have moved.
 """
 
 from __future__ import annotations
@@ -27,10 +25,11 @@ from incremental_tool.model.elf_object import (
     VALUE,
     RefusedObject,
 )
+from incremental_tool.model.line_moves import Moved
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import Optional
 
     from incremental_tool.model.elf_draft import Draft
@@ -65,11 +64,26 @@ _ENDED_BY_ZEROS = frozenset({b".debug_loc", b".debug_ranges"})
 class DebugSplice:
     """The sections of a draft that debuggers read."""
 
-    def __init__(self, draft: Draft, moves: Sequence[Move], index: Optional[bytes]) -> None:
-        self.draft, self.index = draft, index
+    def __init__(self, draft: Draft, moves: Sequence[Move], gone: Container[int]) -> None:
+        self.draft = draft
         self.present = _sections(draft.base)
         if moves and self.present:
-            raise RefusedObject("function.refuse.debug-lines")
+            self._move_base(Moved(draft.base, moves, _All(gone)))
+
+    def _move_base(self, moved: Moved) -> None:
+        """Put the base's sections in place in which lines have moved."""
+        draft = self.draft
+        for name, content in moved.contents.items():
+            index = draft.base.section_named(name)
+            if index is None:
+                continue
+            draft.content_of(index)[:] = content
+            table = draft.relocation_table(index) if name == b".debug_line" else None
+            if table is not None:
+                table[:] = b"".join(
+                    RELOCATION.pack(moved.shift(name, row[0]), *row[1:])
+                    for row in RELOCATION.iter_unpack(bytes(table))
+                )
 
     def add(self, coming: PieceImport, moves: Sequence[Move]) -> None:
         """Put a piece's sections behind the draft's."""
@@ -77,13 +91,12 @@ class DebugSplice:
         ours = _sections(piece)
         if bool(ours) != bool(self.present):
             raise RefusedObject("function.refuse.debug-section", "only one object has any")
-        if moves and ours:
-            raise RefusedObject("function.refuse.debug-lines")
+        moved = Moved(piece, moves if ours else (), coming.parts)
         starts: dict[int, tuple[int, int]] = {}
         for index in ours:
             row = piece.sections[index]
             target = draft.section(piece.section_names[index], row[KIND], row[FLAGS], row[ENTRY])
-            content = piece.bytes_of(index)
+            content = bytes(moved.contents.get(piece.section_names[index]) or piece.bytes_of(index))
             starts[index] = target, draft.append(target, content, row[SIZE], row[ALIGNMENT])
         targets = _Targets(coming, starts)
         pack = RELOCATION.pack
@@ -92,7 +105,9 @@ class DebugSplice:
             empty = piece.section_names[index] in _ENDED_BY_ZEROS
             content_ = draft.content_of(target)
             table: list[bytes] = []
-            for offset, kind, symbol, addend in piece.relocations(index):
+            name = piece.section_names[index]
+            for old, kind, symbol, addend in piece.relocations(index):
+                offset = moved.shift(name, old)
                 found = targets.of(symbol, addend)
                 if found is not None:
                     table.append(pack(offset + start, kind, found[0], found[1]))
@@ -111,6 +126,17 @@ class DebugSplice:
             draft.clear_relocation(owner, entry)
             if draft.names[owner] in _ENDED_BY_ZEROS:
                 draft.content_of(owner)[offset] = 1
+
+
+class _All:
+    """All sections but some."""
+
+    def __init__(self, gone: Container[int]) -> None:
+        self.gone = gone
+
+    def __contains__(self, section: object) -> bool:
+        """Return whether a section is one of them."""
+        return section not in self.gone
 
 
 class _Targets:

@@ -131,3 +131,69 @@ def test_debug_information_in_one_alone_is_refused(tmp_path: Path) -> None:
     made = compose(base, [Piece(make.piece(UNIT, "wanted"), [b"wanted"])])
 
     assert made == Reason("function.refuse.debug-section", "only one object has any")
+
+
+LONGER = (
+    "{\n int deep = x * 3;\n\n\n\n static int seen = 40; seen++;\n\n return helper(deep) + seen; }"
+)
+LINE = UNIT[: UNIT.index("/*BODY wanted*/")].count("\n") + 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("above", [0, 300, 70000])
+def test_lines_below_a_longer_function_move(tmp_path: Path, way: str, above: int) -> None:
+    """Rows, declarations and breakpoints of functions below follow the text that has grown."""
+    make = maker(tmp_path, *WAYS[way])
+    old = "\n" * above + UNIT
+    new = edited(old, "wanted", LONGER)
+    moves = [(above + LINE + 3, 1 << 30, 4)]
+    full = make.compile(new)
+
+    made = compose(make.compile(old), [Piece(make.piece(new, "wanted"), [b"wanted"])], moves=moves)
+
+    assert isinstance(made, bytes), made
+    assert differences(full, made) == []
+    line = new[: new.index("return wanted(local)")].count("\n") + 1
+    commands = (f"break unit.c:{line}", "run", "info locals", "up", "info line later")
+    commands += ("info scope later", "list later,+1")
+    if above < 1000:
+        said, wanted = debugged(make, made, *commands), debugged(make, full, *commands)
+        assert "local" in said
+        assert _without_addresses(said) == _without_addresses(wanted)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_lines_of_a_piece_move_too(tmp_path: Path, compiler: str) -> None:
+    """A piece made before a later edit above it says the lines of the newest text."""
+    make = maker(tmp_path, *WAYS[compiler])
+    first = edited(UNIT, "later", "{ int other_local = 4; return wanted(x + other_local); }")
+    early = Piece(make.piece(first, "later"), [b"later"], [(LINE + 3, 1 << 30, 4)])
+    base = make.compile(first)
+    last = edited(first, "wanted", LONGER)
+    late = Piece(make.piece(last, "wanted"), [b"wanted"])
+
+    made = compose(base, [early, late], moves=[(LINE + 3, 1 << 30, 4)])
+
+    assert isinstance(made, bytes), made
+    assert differences(make.compile(last), made) == []
+
+
+def test_a_line_that_outgrows_its_entry_is_refused(tmp_path: Path) -> None:
+    """A declaration in a line below 256 that would move beyond has no room for that."""
+    make = maker(tmp_path, *WAYS["gcc"])
+    old = "\n" * 200 + UNIT
+
+    made = compose(make.compile(old), [], moves=[(205, 1 << 30, 40)])
+
+    assert isinstance(made, Reason)
+    assert made.id == "function.refuse.debug-lines"
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_rows_that_stay_behind_are_seen(tmp_path: Path, compiler: str) -> None:
+    """The comparison tells rows that are one line off."""
+    make = maker(tmp_path, *WAYS[compiler])
+
+    told = differences(make.compile("\n" + UNIT), make.compile(UNIT))
+
+    assert any("has other lines" in each for each in told)
