@@ -82,19 +82,18 @@ def compose(
     removed: Sequence[bytes] = (),
     internal: Container[bytes] = frozenset(),
     moves: Sequence[Move] = (),
-    index: Optional[bytes] = None,
 ) -> Union[bytes, Reason]:
     """Return the base with functions taken from pieces, or why that cannot be.
 
     `removed` are functions that the new text has no more; `internal` are the names of all that it
     defines, so that one which the base lacks is not taken for another unit's. `moves` are those of
-    the lines of the base's text, and `index` what `index_of` said of the base.
+    the lines of the base's text.
     """
     try:
-        return _Composition(base, pieces, internal).compose(removed, moves, index)
+        return _Composition(base, pieces, internal).compose(removed, moves)
     except RefusedObject as refused:
         return refused.reason
-    except (struct.error, IndexError, ValueError, OverflowError):
+    except (struct.error, LookupError, ValueError, OverflowError):
         return Reason("function.refuse.object", "it is damaged")
 
 
@@ -117,11 +116,8 @@ class _Composition:
             if row[PLACE] and row[TYPE] & 15 != OF_SECTION:
                 self.residents.setdefault(row[PLACE], []).append(code)
 
-    def compose(
-        self, removed: Sequence[bytes], moves: Sequence[Move], index: Optional[bytes]
-    ) -> bytes:
+    def compose(self, removed: Sequence[bytes], moves: Sequence[Move]) -> bytes:
         """Return the object."""
-        debug = DebugSplice(self.draft, moves, index)
         for piece, coming in zip(self.asked, self.imports):
             for name in piece.functions:
                 self._take(coming, name)
@@ -132,9 +128,10 @@ class _Composition:
             coming.follow()
         self._part()
         self._unwind()
+        debug = DebugSplice(self.draft, moves, self.gone)
         for piece, coming in zip(self.asked, self.imports):
             debug.add(coming, piece.moves)
-        debug.finish(self.gone, self.entries)
+        debug.finish(self.entries)
         return self.draft.finish()
 
     # --- functions that come and go

@@ -157,7 +157,7 @@ def differences(full: bytes, made: bytes) -> list[str]:
             found.told += debug_differences(found.full, found.made)
     except RefusedObject as refused:
         return [refused.reason.sentence]
-    except (struct.error, IndexError, ValueError, OverflowError):
+    except (struct.error, LookupError, ValueError, OverflowError):
         return ["an object is damaged"]
     return found.told[:_MOST]
 
