@@ -50,7 +50,9 @@ def edited(rng: random.Random, text: bytes, compiler: str, name: str) -> tuple[b
             with open(name, "wb") as file:
                 file.write(text)
             check = [compiler, "-w", "-fsyntax-only", name]
-            if subprocess.run(check, check=False, env=ENVIRONMENT, stderr=subprocess.DEVNULL).returncode:
+            if subprocess.run(
+                check, check=False, env=ENVIRONMENT, stderr=subprocess.DEVNULL
+            ).returncode:
                 return text, []
     return text, kinds
 
@@ -65,7 +67,9 @@ def campaign(
         place = os.path.join(scratch, "unit")
         shutil.copytree(folder, place)
         strict = "-O2" in options
-        lab = Lab(place, INCREMENTAL_FUNCTIONS="optimised" if strict else "1", INCREMENTAL_VERIFY="1")
+        lab = Lab(
+            place, INCREMENTAL_FUNCTIONS="optimised" if strict else "1", INCREMENTAL_VERIFY="1"
+        )
         words = [compiler, *options.split(), "-w", "-c", "-o", "unit.o", name]
         with open(name, "rb") as file:
             first = file.read()
@@ -120,9 +124,7 @@ def main() -> int:
                     if "-O2" in options and compiler == "clang":
                         continue
                     path = os.path.join(folder, name)
-                    differed += campaign(
-                        path, compiler, options, chosen.rounds, chosen.seed, tally
-                    )
+                    differed += campaign(path, compiler, options, chosen.rounds, chosen.seed, tally)
         print(f"after {group}:", flush=True)
         for what, number in tally.most_common():
             print(f"  {number:6} {what}")

@@ -21,11 +21,16 @@ import os
 from incremental_tool.base.nameless import close_all, content_of, nameless_file
 from incremental_tool.base.pattern import lazily
 from incremental_tool.base.process import start
-from incremental_tool.engine.function_rules import KEEPER, Text, kept, without_keeper
+from incremental_tool.engine.function_rules import (
+    KEEPER,
+    Text,
+    kept,
+    without_comments,
+    without_keeper,
+)
 from incremental_tool.model.c_tokens import code_of
 from incremental_tool.model.function_command import (
     FunctionCommand,
-    compile_preprocessed_words,
     compile_words,
     preprocess_words,
     whole_words,
@@ -73,6 +78,11 @@ class Unit:
         """How many functions the unit has."""
         return sum(item.kind == FUNCTION for item in self.text.items)
 
+    def source_of(self, item: int) -> bytes:
+        """Return the lines of a function, with blanks for comments."""
+        (region,) = [region for region in self.regions if region.item == item]
+        return without_comments(self.base.text[region.start : region.stop])
+
     def body(self) -> list[Any]:
         """Return what is kept of this beside the base."""
         return [
@@ -118,13 +128,12 @@ class Compiler:
             remove_files(unit, place)
         return found.replace(unit, os.fsencode(self.command.source))
 
-    def compiled(self, text: bytes, *, preprocessed: bool) -> Union[tuple[bytes, bytes], Reason]:
+    def compiled(self, text: bytes) -> Union[tuple[bytes, bytes], Reason]:
         """Return the object of a thin unit's text, and what was said of it. Raises OSError."""
         unit, place = (self._cache.scratch.path(name) for name in ("unit", "object"))
-        words = compile_preprocessed_words if preprocessed else compile_words
         try:
             write_file(unit, text)
-            ran = self.run(words(self.command, os.fsdecode(unit), os.fsdecode(place)))
+            ran = self.run(compile_words(self.command, os.fsdecode(unit), os.fsdecode(place)))
             if ran.status:
                 last = ran.said.strip().rpartition(b"\n")[2]
                 return Reason("function.refuse.failed", last.decode("utf-8", "replace"))

@@ -27,14 +27,14 @@ import os
 from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.function_base import Compiler, Unit, unit_of
 from incremental_tool.engine.function_edit import edit_of, stretches_of
-from incremental_tool.engine.function_rules import own_names
 from incremental_tool.engine.function_messages import message_of_note
+from incremental_tool.engine.function_rules import own_names
 from incremental_tool.engine.settings import ALL
 from incremental_tool.model.c_tokens import code_of
 from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.function_splice import Piece as SplicedPiece
 from incremental_tool.model.function_splice import compose
-from incremental_tool.model.line_moves import moves_between
+from incremental_tool.model.line_shift import moves_between
 from incremental_tool.model.object_comparison import differences
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.air_cache import AirCache, Base, Piece
@@ -204,21 +204,17 @@ class Functions:
         keys: dict[bytes, bytes] = {}
         for number, text in edit.changed.items():
             item = unit.text.items[number]
-            code = code_of(text)
-            if not command.debug and code == code_of(unit.text.item(number)):
+            code, lines = code_of(text), edit.source_of(number)
+            if lines == unit.source_of(number) and code == code_of(unit.text.item(number)):
                 continue
-            parts = [base.identity, item.name, digest_of(code)]
-            if command.debug:
-                parts.append(digest_of(edit.source_of(number)))
+            parts = [base.identity, item.name, digest_of(code), digest_of(lines)]
             keys[item.name] = digest_of(b"\0".join(parts))
         if len(keys) > MAX_CHANGED:
             return Reason("function.refuse.many", str(len(keys)))
         pieces = {name: self.air.piece(key) for name, key in keys.items()}
         missing = [name for name, piece in pieces.items() if piece is None]
         if missing:
-            made = compiler.compiled(
-                edit.thin if command.debug else edit.preprocessed, preprocessed=not command.debug
-            )
+            made = compiler.compiled(edit.thin)
             if isinstance(made, Reason):
                 return made
             compiled, said = made

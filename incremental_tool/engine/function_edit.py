@@ -10,10 +10,18 @@ Knows nothing of objects.
 from __future__ import annotations
 
 from incremental_tool.engine.function_base import functions_by_line, text_of
-from incremental_tool.engine.function_rules import changed_functions, judge, kept, without_keeper
-from incremental_tool.model.line_moves import shift_at
+from incremental_tool.engine.function_rules import (
+    changed_functions,
+    judge,
+    kept,
+    mentioned,
+    without_comments,
+    without_keeper,
+)
+from incremental_tool.model.line_shift import shift_at
+from incremental_tool.model.moved_regions import moved
 from incremental_tool.model.reason import Reason
-from incremental_tool.model.source_edit import edit_between
+from incremental_tool.model.source_edit import changed_lines
 from incremental_tool.model.source_regions import thin
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from typing import NamedTuple, Union
 
     from incremental_tool.engine.function_base import Compiler, Unit
-    from incremental_tool.model.line_moves import Window
+    from incremental_tool.model.line_shift import Window
     from incremental_tool.model.source_regions import Region
 else:
     from incremental_tool.base.named_tuple import NamedTuple
@@ -31,22 +39,21 @@ else:
 class Edit(NamedTuple):
     """One edit.
 
-    `changed` are the texts of the changed functions, by item; `thin` is the thin unit, and
-    `preprocessed` the same preprocessed; `windows` are the lines that differ from the base's, as
-    `model.line_moves` has them; `regions` tell where the functions lie now, by item.
+    `changed` are the texts of the changed functions, by item; `thin` is the thin unit; `windows` are
+    the lines that differ from the base's, as `model.line_shift` has them; `regions` tell where the
+    functions lie now, by item; `text` is the source.
     """
 
     changed: dict[int, bytes]
     thin: bytes
-    preprocessed: bytes
     windows: list[Window]
     regions: dict[int, Region]
     text: bytes
 
     def source_of(self, item: int) -> bytes:
-        """Return the lines of a function as they are."""
+        """Return the lines of a function as they are, with blanks for comments."""
         region = self.regions[item]
-        return self.text[region.start : region.stop]
+        return without_comments(self.text[region.start : region.stop])
 
     def lines_of(self, items: Iterable[int]) -> list[tuple[int, int]]:
         """Return the first and the last line of functions, counted from 1."""
@@ -55,41 +62,55 @@ class Edit(NamedTuple):
 
 def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
     """Return what the source's text as it is changes of a unit. Raises OSError."""
-    edit = edit_between(unit.base.text, text, unit.regions)
-    if isinstance(edit, Reason):
-        return edit
-    regions = {region.item: region for region in edit.regions}
-    touched = set(edit.touched)
-    if any(end - first != new_end - new_first for first, end, new_first, new_end in edit.windows):
+    changes = changed_lines(unit.base.text, text, unit.regions)
+    now = moved(unit.base.text, text, unit.regions, changes)
+    if isinstance(now, Reason):
+        return now
+    windows = [
+        (
+            window.old_line - 1,
+            window.old_line - 1 + window.old_lines,
+            window.new_line - 1,
+            window.new_line - 1 + window.new_lines,
+        )
+        for window in changes
+    ]
+    touched = set(now.touched)
+    if any(end - first != new_end - new_first for first, end, new_first, new_end in windows):
         by_line = functions_by_line(unit, compiler)
         if isinstance(by_line, Reason):
             return by_line
         for region in unit.regions:
-            if region.item in by_line and shift_at(edit.windows, region.first - 1):
+            if region.item in by_line and shift_at(windows, region.first - 1):
                 touched.add(region.item)
+    regions = {region.item: region for region in now.regions}
+    hollow = mentioned(
+        unit.text, touched, [text[regions[item].start : regions[item].stop] for item in touched]
+    )
     thin_unit = kept(
-        thin(text, edit.regions, touched),
+        thin(text, now.regions, touched, hollow),
         [unit.text.items[number].name for number in sorted(touched)],
     )
     preprocessed = compiler.preprocessed(thin_unit)
     if isinstance(preprocessed, Reason):
         return preprocessed
-    now = text_of(preprocessed)
-    if isinstance(now, Reason):
-        return now
-    now = without_keeper(now)
-    if isinstance(now, Reason):
-        return now
-    left_out = frozenset(
-        region.item for region in unit.regions if region.opened >= 0 and region.item not in touched
-    )
-    changed = changed_functions(unit.text, now, left_out, frozenset(touched))
+    there = text_of(preprocessed)
+    if not isinstance(there, Reason):
+        there = without_keeper(there)
+    if isinstance(there, Reason):
+        return there
+    stands_for = {
+        region.item: b"{}" if region.item in hollow else b";"
+        for region in now.regions
+        if region.opened >= 0 and region.item not in touched
+    }
+    changed = changed_functions(unit.text, there, stands_for, touched)
     if isinstance(changed, Reason):
         return changed
     why = judge(unit.text, changed, strict=compiler.command.strict)
     if why is not None:
         return why
-    return Edit(changed, thin_unit, preprocessed, edit.windows, regions, text)
+    return Edit(changed, thin_unit, windows, regions, text)
 
 
 def stretches_of(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _MESSAGE = lazily(rb"(.+?):(\d+):(?:\d+:)? (?:warning|error|note): (.*)")
 _SPURIOUS = lazily(
     rb".*(?:used but never defined|declared .static. but never defined|defined but not used"
-    rb"|\[-Wunused-(?:function|variable|const-variable)\]|\[-Wundefined-internal\]"
+    rb"|\[-Wunused-(?:function|variable|const-variable|parameter)\]|\[-Wundefined-internal\]"
+    rb"|\[-Wreturn-type\]|\[-Winvalid-noreturn\]|.noreturn. function does return"
     rb"|\[-Wunneeded-internal-declaration\])"
 )
 _PLACE = lazily(rb".*: (?:In function|At top level|In file included).*|\d+ warnings? generated\.")

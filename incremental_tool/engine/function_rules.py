@@ -18,13 +18,14 @@ Knows nothing of files and compilers.
 from __future__ import annotations
 
 from incremental_tool.base.pattern import lazily
+from incremental_tool.model.c_tokens import code_of, words_of
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.translation_unit import DECLARATION, FUNCTION
-from incremental_tool.model.c_tokens import code_of, words_of
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import re
+    from collections.abc import Collection, Iterable, Sequence
     from typing import NamedTuple, Optional, Union
 
     from incremental_tool.model.translation_unit import Item
@@ -40,6 +41,10 @@ _NAMED = lazily(rb"([A-Za-z_$][\w$]*)\s*(?:\[[^]]*\]\s*)*(?:__\w+(?:__)?\s*)*[=;
 _POINTED = lazily(
     rb"\(\s*\*[\s*]*(?:(?:const|volatile|restrict)\s+)*([A-Za-z_$][\w$]*)[^()]*\)\s*[(\[]"
 )
+_COMMENT = lazily(
+    rb"""(?s)"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|/\*.*?\*/|//[^\n]*""",
+)
+_VISIBLE = lazily(rb"[^\n\t]")
 _KEEPING = (
     b"static __attribute__((used)) void %s(void)"
     b" { char counted[1 + __COUNTER__]; void (*volatile p)(void);%s }\n"
@@ -65,12 +70,12 @@ class Text(NamedTuple):
 
 
 def changed_functions(
-    base: Text, now: Text, left_out: frozenset[int], touched: frozenset[int]
+    base: Text, now: Text, stands_for: dict[int, bytes], touched: Collection[int]
 ) -> Union[dict[int, bytes], Reason]:
     """Return the text of each touched function as it is, or why the unit is another.
 
-    `left_out` are the base's functions whose bodies `now` leaves out; `touched` those that the edit
-    touches. Both are numbers of items.
+    `stands_for` says what `now` has for the bodies of the base's functions; `touched` are those that
+    the edit touches. Functions are given as numbers of items.
     """
     if len(now.items) != len(base.items):
         return Reason("function.refuse.outside", "the unit has another number of declarations")
@@ -88,7 +93,8 @@ def changed_functions(
                 return Reason("function.refuse.directive", _name(item))
             changed[number] = found
             continue
-        expected = base.head(number) + b";" if number in left_out else base.item(number)
+        instead = stands_for.get(number)
+        expected = base.item(number) if instead is None else base.head(number) + instead
         if not _same(expected, found):
             return Reason("function.refuse.outside", _name(item))
     return changed
@@ -126,6 +132,36 @@ def judge(base: Text, changed: dict[int, bytes], *, strict: bool) -> Optional[Re
         if gone:
             return Reason("function.refuse.static", min(gone).decode("utf-8", "replace"))
     return None
+
+
+def mentioned(base: Text, touched: Collection[int], texts: Iterable[bytes]) -> set[int]:
+    """Return the functions of other units' concern that touched ones mention, as items.
+
+    How a function is reached depends on whether its unit defines it, so these keep a body.
+    """
+    words: set[bytes] = set()
+    for text in texts:
+        words |= words_of(text)
+    return {
+        number
+        for number, item in enumerate(base.items)
+        if item.kind == FUNCTION
+        and not item.static
+        and number not in touched
+        and item.name in words
+    }
+
+
+def without_comments(text: bytes) -> bytes:
+    """Return a source's lines with blanks for comments, as far as they are there for certain."""
+    if b"\\\n" in text or b"\\\r" in text or b"??/" in text:
+        return text
+    return b"\n".join(line.rstrip() for line in _COMMENT.sub(_blanked, text).split(b"\n"))
+
+
+def _blanked(match: re.Match[bytes]) -> bytes:
+    found = match[0]
+    return _VISIBLE.sub(b" ", found) if found[:1] == b"/" else found
 
 
 def own_names(base: Text) -> set[bytes]:

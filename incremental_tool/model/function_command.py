@@ -164,11 +164,6 @@ def compile_words(command: FunctionCommand, unit: str, place: str) -> list[str]:
     return [*_located(command, unit), *_PIECE[command.family], "-c", "-x", "c", unit, "-o", place]
 
 
-def compile_preprocessed_words(command: FunctionCommand, text: str, place: str) -> list[str]:
-    """Return a command that compiles a preprocessed thin unit into the object `place`."""
-    return [*command.words, *_PIECE[command.family], "-c", "-x", "cpp-output", text, "-o", place]
-
-
 def whole_words(command: FunctionCommand, place: str) -> list[str]:
     """Return a command that compiles the source itself as a base is compiled."""
     return [*command.words, "-c", "-x", "c", command.source, "-o", place]
@@ -191,7 +186,13 @@ def _located(command: FunctionCommand, unit: str) -> list[str]:
     return [driver, "-iquote", folder, f"-ffile-prefix-map={unit}={command.source}", *words]
 
 
-SPURIOUS = ("unused-function", "unused-variable", "unused-const-variable")
+SPURIOUS = (
+    "unused-function",
+    "unused-variable",
+    "unused-const-variable",
+    "unused-parameter",
+    "return-type",
+)
 """Warnings that a thin unit raises because bodies are missing: no errors there."""
 
 

@@ -134,22 +134,30 @@ def regions_of(
     return found
 
 
-def thin(source: bytes, regions: Sequence[Region], keep: Collection[int]) -> bytes:
-    """Return the source with `;` for each body that can be blanked, but those of some items."""
+def thin(
+    source: bytes,
+    regions: Sequence[Region],
+    keep: Collection[int],
+    hollow: Collection[int] = frozenset(),
+) -> bytes:
+    """Return the source with `;` for each body that can be blanked, but those of some items.
+
+    Of those that are `hollow` an empty body stays.
+    """
     parts = []
     at = 0
     for region in regions:
         if region.opened >= at and region.item not in keep:
-            parts += [source[at : region.opened], b";"]
-            _blank(parts, source, region)
+            instead = b"{}" if region.item in hollow else b";"
+            parts += [source[at : region.opened], instead]
+            _blank(parts, source, region, region.opened + len(instead))
             at = region.closed
     parts.append(source[at:])
     return b"".join(parts)
 
 
-def _blank(parts: list[bytes], source: bytes, region: Region) -> None:
-    """Add what stays of a body: line breaks, directives, and blanks before what follows it."""
-    at = region.opened + 1
+def _blank(parts: list[bytes], source: bytes, region: Region, at: int) -> None:
+    """Add what stays of a body from a place on: line breaks, directives, blanks before the rest."""
     closed = region.closed
     for start, end in region.directives:
         parts += [b"\n" * source.count(b"\n", at, start), source[start:end]]

@@ -114,7 +114,7 @@ def test_a_changed_function_is_compiled_by_itself(unit: Unit) -> None:
         {"chooses": "  switch (a) { case 0: return 1; case 1: return 5; case 2: return 9;"
          " case 3: return 4; case 4: return 77; case 5: return 6; default: return names[2][0]; }"},
         {"counts": "  static int n = 40;\n  static int m = 1;\n  n += a + m++;\n  return n;"},
-        {"counts": '  puts(__func__);\n  return a;'},
+        {"counts": "  puts(__func__);\n  return a;"},
         {"plain": "  return helper(a) + (int)sizeof(struct pair);", "says": "  return a + 1;"},
         {"helper": "  return a - counter;"},
         {"plain": "  static void *const t[] = {&&x, &&y};\n  goto *t[helper(a) & 1];\n"
@@ -171,7 +171,7 @@ def test_a_comment_compiles_nothing(bench: Bench) -> None:
     unit = Unit(bench, "gcc", "-O0")
     unit.based()
     assert unit.made(
-        many_functions.source(plain="  /* twice */ return helper(a) * 2 + SHAPE;")
+        many_functions.source(plain="  return helper(a) * 2 + SHAPE;  /* twice */")
     ) == (
         0,
         many_functions.FILLERS + 7,
@@ -190,7 +190,7 @@ def test_lines_that_move_are_followed(unit: Unit) -> None:
 @pytest.mark.parametrize(
     ("edited", "reason"),
     [
-        ({"above": "struct more { int x; };\n"}, "function.refuse.outside"),
+        ({"above": "struct more { int x; };\n"}, "function.refuse.declaration"),
         ({"above": "#define OTHER 2\n"}, "function.refuse.directive"),
         ({"plain": "  return a * SHAPE; }\nint more(int a)\n{\n  return a;"}, None),
         ({"end": "int last(void) { return 3; }\n"}, None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from incremental_tool.model.line_moves import moves_between, shift_at
+from incremental_tool.model.line_shift import moves_between, shift_at
 
 _BASE = [f"base {number}" for number in range(12)]
 
