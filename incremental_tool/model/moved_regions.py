@@ -2,9 +2,10 @@
 
 A window of the edit is accepted
 
-* within the lines of a function, if there are no directives on its lines, and
-  if behind it the function ends where it ended: comments and literals closed,
-  braces in balance and the outermost closed where they were;
+* within the lines of a function, if there are no directives on its lines, if
+  the tokens of the header are as they were, and if behind it the function ends
+  where it ended: comments and literals closed, braces in balance and the
+  outermost closed where they were;
 * between functions, if all that changes there are comments and white space.
 
 The rest is refused: directives that are changed, touched, hidden or brought to
@@ -137,14 +138,17 @@ class _Edit:
         old, new = self._old, self._new
         if _nesting(old, before) != _nesting(new, after):
             return _refused("declaration", window, "braces")
-        ends = [found.braces[-1] if found.braces else None for found in scans]
-        if ends[0] is not None and ends[1] is not None:
-            tails = (
-                _code(old, before, ends[0], stop),
-                _code(new, after, ends[1], stop + self._bytes[behind]),
-            )
-            if tails[0] != tails[1]:
-                return _refused("declaration", window, "what stands behind a function")
+        if not before.braces or not after.braces:
+            return None  # a macro makes the function
+        new_start, new_stop = start + self._bytes[first], stop + self._bytes[behind]
+        if _code(old, before, start, before.braces[0]) != (
+            _code(new, after, new_start, after.braces[0])
+        ):
+            return _refused("declaration", window, "what stands before a function's body")
+        if _code(old, before, before.braces[-1], stop) != (
+            _code(new, after, after.braces[-1], new_stop)
+        ):
+            return _refused("declaration", window, "what stands behind a function's body")
         return None
 
     def untouched(self, region: Region) -> Region:
@@ -272,6 +276,8 @@ def _code(source: bytes, found: Scan, start: int, stop: int) -> bytes:
     parts = []
     at = start
     for begin, end in zip(found.starts, found.ends):
+        if begin >= stop:
+            break
         if source[begin] == _SLASH and begin >= start:
             parts += [source[at:begin], b" "]
             at = end

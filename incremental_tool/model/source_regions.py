@@ -67,6 +67,7 @@ _HARMLESS = frozenset((b"",)).union(
 _MOST_PIECES = 32
 """In so many pieces a line may lie in preprocessed text: markers stand between (system macros)."""
 
+_MAYBE_LINE = lazily(rb"(?:#|%:)[ \t\f\v\r]*(?:line|[0-9/\\])")
 _LEAD = lazily(LEAD)
 # A literal with more escapes than the matcher should remember leaves its quote alone.
 _BRACE = lazily(
@@ -74,6 +75,7 @@ _BRACE = lazily(
 )
 _BRACE_OF = dict(zip(b"{<}%", (1, 1, -1, -1)))
 _PERCENT, _GREATER, _BACKSLASH, _LINE_FEED = b"%>\\\n"
+_HIDING = (b'"', b"'", b"<%", b"%>")
 _NOT_TAB = lazily(rb"[^\t]")
 
 
@@ -90,7 +92,10 @@ def regions_of(
     scanned = scan(source)
     if scanned.trouble:
         return Reason("function.refuse.source", scanned.trouble)
-    if any(_renumbers(source, start) for start, _ in scanned.directives):
+    # Asking each of thousands of directives takes longer than looking whether one may be meant.
+    if _MAYBE_LINE.search(source) and any(
+        _renumbers(source, start) for start, _ in scanned.directives
+    ):
         return Reason("function.refuse.source", "it holds a #line")
     functions = [at for at, item in enumerate(items) if item.kind == FUNCTION]
     offsets = []
@@ -257,8 +262,17 @@ class _Bodies:
         written = braces[first : bisect_left(braces, self._lines.start(line + 1))]
         if not written:
             return None
-        made = []
-        for start, end in _pieces(text, offset, self._line_map):
+        made: list[int] = []
+        pieces = _pieces(text, offset, self._line_map)
+        if len(pieces) == len(written) == 1:
+            line_text = text[pieces[0][0] : pieces[0][1]]
+            # Most lines have one brace, and nothing that could hide it.
+            if line_text.count(b"{") + line_text.count(b"}") == 1 and not any(
+                mark in line_text for mark in _HIDING
+            ):
+                same = _BRACE_OF[source[written[0]]] == _BRACE_OF[text[offset]]
+                return written[0] if same else None
+        for start, end in pieces:
             for match in _BRACE.finditer(text, start, end):
                 if text[match.start()] in _BRACE_OF:
                     made.append(match.start())
