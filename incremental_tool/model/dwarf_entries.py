@@ -101,13 +101,15 @@ def line_fields(read: ElfObject) -> list[Unit]:
         stop = at + 4 + length
         if length >= 0xFFFFFFF0 or not 2 <= version <= _LATEST or stop > end:  # noqa: PLR2004
             raise RefusedObject(_REFUSED, "a unit is odd")
+        first = at + head_length(version)
         if version >= _LATEST:
             if content[at + 6] not in _FULL_UNITS:
                 raise RefusedObject(_REFUSED, "a unit is odd")
-            table, first = entries.number(at + 8), at + 12
+            table = entries.number(at + 8)
         else:
-            table, first = entries.number(at + 6), at + 11
-        forms = _forms(abbreviations.content, table)
+            table = entries.number(at + 6)
+        read_all = read_forms(abbreviations.content, table)
+        forms = {code: each for code, (_, _, each) in read_all.items()}
         name, lines = _head(read, entries, first, forms)
         plans = {code: _plan(each) for code, each in forms.items()}
         found.append(Unit(name, lines, _fields(content, first, stop, plans)))
@@ -115,14 +117,23 @@ def line_fields(read: ElfObject) -> list[Unit]:
     return found
 
 
-def _forms(content: bytes, at: int) -> dict[int, list[Form]]:
-    """Return abbreviations: for each value its attribute and form, and a constant and its place."""
-    found: dict[int, list[Form]] = {}
+def head_length(version: int) -> int:
+    """Return how long a unit's header is."""
+    return 12 if version >= _LATEST else 11
+
+
+def read_forms(content: bytes, at: int) -> dict[int, tuple[int, bool, list[Form]]]:
+    """Return abbreviations: the tag, whether entries hold others, and the values.
+
+    Of each value its attribute and form, and, where all entries share it, it and its place.
+    """
+    found: dict[int, tuple[int, bool, list[Form]]] = {}
     while True:
         code, at = unsigned(content, at)
         if not code:
             return found
-        _, at = unsigned(content, at)
+        tag, at = unsigned(content, at)
+        children = bool(content[at])
         at += 1
         forms: list[Form] = []
         while True:
@@ -134,7 +145,7 @@ def _forms(content: bytes, at: int) -> dict[int, list[Form]]:
             if not what and not form:
                 break
             forms.append((what, form, constant, place))
-        found[code] = forms
+        found[code] = tag, children, forms
 
 
 def _plan(forms: list[Form]) -> Plan:
@@ -185,11 +196,11 @@ def _fields(
             if form == _TEXT:
                 at = content.index(b"\0", at) + 1
             elif form:
-                at = _after(content, at, form)
+                at = after(content, at, form)
     return found
 
 
-def _after(content: bytes, at: int, form: int) -> int:
+def after(content: bytes, at: int, form: int) -> int:
     """Return where a value ends."""
     length = _LENGTHS.get(form)
     if length is not None:
@@ -220,5 +231,5 @@ def _head(
             name = entries.text(at)
         elif what == _NAME and form == 0x0E:  # noqa: PLR2004 - in the table of texts
             name = DebugSection(read, b".debug_str").text(entries.number(at))
-        at = _after(entries.content, at, form)
+        at = after(entries.content, at, form)
     return name, table

@@ -197,3 +197,48 @@ def test_rows_that_stay_behind_are_seen(tmp_path: Path, compiler: str) -> None:
     told = differences(make.compile("\n" + UNIT), make.compile(UNIT))
 
     assert any("has other lines" in each for each in told)
+
+
+PLANTED = {
+    "a type": ("static const char *const names", "static const signed char *const names", "names"),
+    "a local's name": (" local", " other_name", "later"),
+    "a local's type": ("int i, sum = 0", "int i; unsigned sum = 0", "main"),
+    "a parameter": ("int later(int x)", "int later(int y)", "later"),
+    "a column": ("    counter++;", "     counter++;", "wanted"),
+    "a declaration's column": ("int shared = 3", "int  shared = 3", "shared"),
+}
+
+
+@pytest.mark.parametrize("way", ["gcc", "clang"])
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_described_otherwise_is_seen(tmp_path: Path, way: str, what: str) -> None:
+    """The comparison tells names, types and places that debuggers would be told differently."""
+    make = maker(tmp_path, *WAYS[way])
+    before, after, name = PLANTED[what]
+    if what == "a declaration's column" and way == "clang":
+        pytest.skip("clang does not say in which column something is declared")
+    text = UNIT.replace(before, after)
+    if what == "a local's name":
+        text = text.replace("(local", "(other_name")
+    if what == "a parameter":
+        text = text.replace("x + 1", "y + 1").replace("switch (x)", "switch (y)")
+    assert text != UNIT
+
+    told = differences(make.compile(UNIT), make.compile(text))
+
+    assert any(name in each for each in told), told
+
+
+@pytest.mark.parametrize("way", ["gcc", "clang", "gcc, DWARF 4", "clang, DWARF 4"])
+def test_entries_that_stay_behind_are_seen(tmp_path: Path, way: str) -> None:
+    """Lines in entries and rows that should have moved, and did not, are told."""
+    make = maker(tmp_path, *WAYS[way])
+    new = edited(UNIT, "wanted", LONGER)
+
+    made = compose(make.compile(UNIT), [Piece(make.piece(new, "wanted"), [b"wanted"])])
+
+    assert isinstance(made, bytes), made
+    told = differences(make.compile(new), made)
+    assert any(each.startswith("later has other lines") for each in told)
+    assert any(each.startswith("later is described") for each in told)
+    assert any(each.startswith("pointers is said") for each in told)
