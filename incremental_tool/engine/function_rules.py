@@ -135,9 +135,9 @@ def judge(base: Text, changed: dict[int, bytes], *, strict: bool) -> Optional[Re
 
 
 def mentioned(base: Text, touched: Collection[int], texts: Iterable[bytes]) -> set[int]:
-    """Return the functions of other units' concern that touched ones mention, as items.
+    """Return the functions that touched ones mention, as items.
 
-    How a function is reached depends on whether its unit defines it, so these keep a body.
+    How a function's address is had depends on whether its unit defines it, so these keep a body.
     """
     words: set[bytes] = set()
     for text in texts:
@@ -146,7 +146,6 @@ def mentioned(base: Text, touched: Collection[int], texts: Iterable[bytes]) -> s
         number
         for number, item in enumerate(base.items)
         if item.kind == FUNCTION
-        and not item.static
         and number not in touched
         and item.name in words
     }

@@ -155,14 +155,18 @@ def thin(
         if region.opened >= at and region.item not in keep:
             instead = b"{}" if region.item in hollow else b";"
             parts += [source[at : region.opened], instead]
-            _blank(parts, source, region, region.opened + len(instead))
+            _blank(parts, source, region, len(instead))
             at = region.closed
     parts.append(source[at:])
     return b"".join(parts)
 
 
-def _blank(parts: list[bytes], source: bytes, region: Region, at: int) -> None:
-    """Add what stays of a body from a place on: line breaks, directives, blanks before the rest."""
+def _blank(parts: list[bytes], source: bytes, region: Region, taken: int) -> None:
+    """Add what stays of a body: line breaks, directives, and blanks before what follows it.
+
+    `taken` columns of it have been written.
+    """
+    at = region.opened + 1
     closed = region.closed
     for start, end in region.directives:
         parts += [b"\n" * source.count(b"\n", at, start), source[start:end]]
@@ -170,7 +174,7 @@ def _blank(parts: list[bytes], source: bytes, region: Region, at: int) -> None:
     parts.append(b"\n" * source.count(b"\n", at, closed))
     end = source.find(b"\n", closed)
     if source[closed : end if end >= 0 else len(source)].strip():
-        before = max(at, source.rfind(b"\n", at, closed) + 1)
+        before = max(region.opened + taken, source.rfind(b"\n", at, closed) + 1)
         parts.append(_NOT_TAB.sub(b" ", source[before:closed]))
 
 
