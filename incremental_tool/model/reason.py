@@ -137,7 +137,7 @@ REASONS: dict[str, str] = {
     "function.refuse.cut": "the preprocessed text cannot be cut into functions",
     "function.refuse.source": "where the source's functions are cannot be told for certain",
     "function.refuse.directive": "the edit changes or touches a preprocessor directive",
-    "function.refuse.declaration": "the edit changes more than comments outside functions",
+    "function.refuse.declaration": "the edit changes more than bodies of functions and comments",
     # --- damage and fallback
     "store.corrupt.object": "a stored object did not match its digest and was set aside",
     "store.corrupt.manifest": "a stored manifest was damaged and was set aside",
