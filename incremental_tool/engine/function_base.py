@@ -214,8 +214,8 @@ def _restored(base: Base, kept: list[Any]) -> Optional[Unit]:
 
 
 def _region(*values: Any) -> Region:
-    *numbers, directives = values
-    return Region(*numbers, tuple((start, end) for start, end in directives))
+    fields = [*values[:-1], tuple((start, end) for start, end in values[-1])]
+    return Region(*fields)
 
 
 def functions_by_line(unit: Unit, compiler: Compiler) -> Union[frozenset[int], Reason]:

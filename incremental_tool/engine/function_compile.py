@@ -202,13 +202,16 @@ class Functions:
         """Return the unit's object with the edit's functions in it. Raises OSError."""
         command, base = compiler.command, unit.base
         keys: dict[bytes, bytes] = {}
+        same = []
         for number, text in edit.changed.items():
             item = unit.text.items[number]
             code, lines = code_of(text), edit.source_of(number)
             if lines == unit.source_of(number) and code == code_of(unit.text.item(number)):
+                same.append(number)
                 continue
             parts = [base.identity, item.name, digest_of(code), digest_of(lines)]
             keys[item.name] = digest_of(b"\0".join(parts))
+        edit = edit.without(same)
         if len(keys) > MAX_CHANGED:
             return Reason("function.refuse.many", str(len(keys)))
         pieces = {name: self.air.piece(key) for name, key in keys.items()}

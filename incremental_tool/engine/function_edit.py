@@ -55,6 +55,16 @@ class Edit(NamedTuple):
         region = self.regions[item]
         return without_comments(self.text[region.start : region.stop])
 
+    def without(self, items: Iterable[int]) -> Edit:
+        """Return the edit without what it did in functions that are on the same lines and columns."""
+        places = [(self.regions[item].first - 1, self.regions[item].last) for item in items]
+        windows = [
+            window
+            for window in self.windows
+            if not any(first <= window[2] and window[3] <= last for first, last in places)
+        ]
+        return self._replace(windows=windows)
+
     def lines_of(self, items: Iterable[int]) -> list[tuple[int, int]]:
         """Return the first and the last line of functions, counted from 1."""
         return [(self.regions[item].first, self.regions[item].last) for item in items]
