@@ -7,6 +7,9 @@ function and variable by variable, where every relocation stands for what it poi
 * What has a name is compared by name, wherever it lies.
 * What is private (a static inside a function, a string, a jump table) is compared by content, along
   with whatever it points to, and one static of one object is one static of the other.
+* Code may read an address from a table that the linker fills where the full object's computes
+  it: the address is the same. It may not compute what the full object's reads, which another
+  library may have replaced.
 * The composed object may hold more of what is private, or static and unused: nothing that is
   compared refers to it, so nothing can come of it.
 
@@ -45,7 +48,7 @@ from incremental_tool.model.elf_object import (
     RefusedObject,
 )
 from incremental_tool.model.piece_import import sort_of, stem_of
-from incremental_tool.model.relocation_kind import is_relative, meaning, short_by
+from incremental_tool.model.relocation_kind import directly, is_relative, meaning, short_by
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
@@ -279,14 +282,31 @@ class _Comparison:
         self, section: int, start: int, there: int, place: int, size: int, what: str
     ) -> None:
         full, made = self.full, self.made
-        if full.content(section, start, size) != made.content(there, place, size):
-            self.tell(f"{what} has another content")
         rows, others = full.within(section, start, size), made.within(there, place, size)
+        content = made.content(there, place, size)
+        if full.content(section, start, size) != content:
+            others, content = self._computed(rows, others, place, content)
+            if full.content(section, start, size) != content:
+                self.tell(f"{what} has another content")
         if len(rows) != len(others):
             self.tell(f"{what} has {len(others)} relocations and not {len(rows)}")
             return
         for row, other in zip(rows, others):
             self._compare_relocations(section, start, there, place, row, other, what)
+
+    def _computed(
+        self, rows: list[Relocation], others: list[Relocation], place: int, content: bytes
+    ) -> tuple[list[Relocation], bytes]:
+        """Let code compute addresses that it reads from a table, where the other's does."""
+        machine = self.made.read.machine
+        code = bytearray(content)
+        found: list[Relocation] = []
+        for row, other in zip(rows, others):
+            kind = other[1]
+            if meaning(machine, row[1]) != meaning(machine, kind):
+                kind = directly(machine, kind, code, other[0] - place)
+            found.append((other[0], kind, *other[2:]))
+        return found + others[len(found) :], bytes(code)
 
     def _compare_relocations(
         self,

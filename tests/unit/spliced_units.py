@@ -28,7 +28,7 @@ int shared = 3;
 static int table[4] = {1, 2, 3, 4};
 static const char *const names[] = {"one", "two", "three"};
 static __thread int per_thread = 7;
-int wanted(int);
+int wanted(int), later(int);
 static int helper(int x)
 /*BODY helper*/ {
     static int calls;

@@ -27,6 +27,7 @@ BODIES = {
     "constants": "{ double y = x * 1.25; float z = y + 2.5f; return helper(x) + (int)(y * z); }",
     "new external": "{ extern int putchar(int); putchar(65 + x % 9); return helper(x); }",
     "static function": "{ return helper(other(x)); }",
+    "address of global": "{ int (*volatile f)(int) = later; return f != 0 ? helper(x) : 0; }",
     "address of static": "{ int (*f)(int) = other; table[2] += x; return f(helper(*&table[2])); }",
     "assembler": '{ __asm__ volatile("jmp 1f\\n nop\\n1:"); return helper(x); }',
     "thread-local": "{ static __thread int own = 4; return helper(per_thread += own++); }",

@@ -104,6 +104,16 @@ def test_a_turned_relocation_is_seen(tmp_path: Path) -> None:
     assert turned > 100
 
 
+def test_an_address_may_be_read_but_not_computed_instead(tmp_path: Path) -> None:
+    """Code that reads an address is as good as code that computes it, not the other way round."""
+    make = maker(tmp_path, "gcc", "-O0")
+    text = edited(UNIT, "wanted", "{ int (*volatile f)(int) = later; return f ? helper(x) : 0; }")
+    reads, computes = make.compile(text, "-fPIC"), make.compile(text, "-fPIE")
+
+    assert not any(each.startswith("wanted") for each in differences(computes, reads))
+    assert any(each.startswith("wanted") for each in differences(reads, computes))
+
+
 def test_a_changed_unwind_entry_is_seen(tmp_path: Path) -> None:
     """An entry that says another length of its function is told, with the function's name."""
     content = maker(tmp_path, "gcc", "-O0").compile(UNIT)
