@@ -200,7 +200,7 @@ def _entries(
     for _ in range(count):
         name, folder = b"", 0
         for what, form in forms:
-            number = 0
+            number, text = 0, b""
             if form == _TEXT:
                 text = lines.text(at)
                 at += len(text) + 1

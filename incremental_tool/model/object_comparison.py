@@ -136,9 +136,7 @@ class View:
         return starts[at] if at < len(starts) else self.read.sections[section][SIZE]
 
     def content(self, section: int, start: int, size: int) -> bytes:
-        """Return what a stretch of a section holds."""
-        if self.read.sections[section][KIND] == 8:  # noqa: PLR2004 - nothing of it is in the file
-            return bytes(min(size, max(self.read.sections[section][SIZE] - start, 0)))
+        """Return what the file has of a stretch of a section."""
         return self.read.bytes_of(section)[start : start + size]
 
     def sort(self, section: int) -> tuple[bytes, int, int]:
