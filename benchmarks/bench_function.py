@@ -27,10 +27,11 @@ from function_edits import Place, edit
 from function_lab import ENVIRONMENT, Lab, cpu
 from real_sources import fetch
 
+from incremental_tool.model.reason import Reason
 from incremental_tool.model.source_regions import regions_of
 from incremental_tool.model.translation_unit import cut
 
-SQLITE_OPTIONS = ["-O0"], ["-O0", "-g"], ["-O2"]
+SQLITE_OPTIONS = ["-O0"], ["-O0", "-g"]
 SMALL_OPTIONS = ["-O0"], ["-O0", "-g"]
 ZLIB = ("deflate.c", "inflate.c", "trees.c", "infback.c", "gzread.c", "gzwrite.c", "crc32.c")
 KINDS = ("literal", "string", "local", "static", "switch", "call", "return", "line")
@@ -53,9 +54,11 @@ def places_of(compiler: str, source: str, text: bytes) -> list[Place]:
     argv = [compiler, "-E", "-I.", source]
     full = subprocess.run(argv, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT).stdout
     items = cut(full)
-    assert isinstance(items, list), items
+    if isinstance(items, Reason):
+        sys.exit(items.sentence)
     regions = regions_of(text, full, items, os.fsencode(source))
-    assert isinstance(regions, list), regions
+    if isinstance(regions, Reason):
+        sys.exit(regions.sentence)
     return [
         Place(region.name, region.start, region.opened, region.closed, items[region.item].static)
         for region in regions
@@ -68,8 +71,7 @@ def measure(compiler: str, source: str, options: list[str], turns: int, scratch:
     folder, name = os.path.split(source)
     place = os.path.join(scratch, f"{name}-{compiler}{''.join(options)}")
     shutil.copytree(folder, place)
-    strict = "-O0" not in options
-    lab = Lab(place, INCREMENTAL_FUNCTIONS="optimised" if strict else "1")
+    lab = Lab(place)
     words = [compiler, *options, "-c", "-o", "unit.o", name]
     with open(name, "rb") as file:
         text = file.read()

@@ -30,7 +30,9 @@ import fetch_lua  # noqa: E402 - found through the line above
 SQLITE = "better-sqlite3@12.11.1"
 ZLIB = "zlib=1:1.2.13.dfsg-1"
 _SHA256 = {
-    "better-sqlite3-12.11.1.tgz": "ebf0ed75a7a59dbcb3b24bbd014ef49d9f15bc328e4adcbf516f2a8fadfa2835",
+    "better-sqlite3-12.11.1.tgz": (
+        "ebf0ed75a7a59dbcb3b24bbd014ef49d9f15bc328e4adcbf516f2a8fadfa2835"
+    ),
     "zlib_1.2.13.dfsg.orig.tar.bz2": (
         "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1"
     ),

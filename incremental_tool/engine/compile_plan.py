@@ -13,7 +13,7 @@ import os
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.engine.function_compile import is_large
 from incremental_tool.engine.plan import Found, Plan, Request
-from incremental_tool.engine.settings import NONE, OPTIMISED
+from incremental_tool.engine.settings import NONE
 from incremental_tool.engine.toolchain_key import command_fields, directory_fields, driver_fields
 from incremental_tool.model.assembler_command import (
     assembler_dependency_words,
@@ -107,10 +107,9 @@ def _functions(
     command: CompileCommand, toolchain: Toolchain, cache: MultiLevelCache
 ) -> Union[FunctionCommand, Reason, None]:
     """Return how single functions of a unit are compiled; None for one too small to gain by it."""
-    chosen = cache.settings.functions
-    if chosen == NONE or not is_large(command.source):
+    if cache.settings.functions == NONE or not is_large(command.source):
         return None
-    return function_command(command, toolchain.family, optimised=chosen == OPTIMISED)
+    return function_command(command, toolchain.family)
 
 
 def plan_assembly(

@@ -145,7 +145,7 @@ class Functions:
             return None
         compiler = Compiler(command, request.environment, self._cache)
         try:
-            made = self._make(request, plan, action, base, compiler)
+            made = self._make(plan, action, base, compiler)
             if isinstance(made, _Made):
                 why = self._verify(plan, made, compiler)
                 if why is None:
@@ -157,7 +157,7 @@ class Functions:
         return None
 
     def _make(
-        self, request: Request, plan: Plan, action: bytes, base: Base, compiler: Compiler
+        self, plan: Plan, action: bytes, base: Base, compiler: Compiler
     ) -> Union[_Made, Reason]:
         cache = self._cache
         why = self._difference(plan, base, action)

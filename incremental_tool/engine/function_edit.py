@@ -39,9 +39,9 @@ else:
 class Edit(NamedTuple):
     """One edit.
 
-    `changed` are the texts of the changed functions, by item; `thin` is the thin unit; `windows` are
-    the lines that differ from the base's, as `model.line_shift` has them; `regions` tell where the
-    functions lie now, by item; `text` is the source.
+    `changed` are the texts of the changed functions, by item; `thin` is the thin unit; `windows`
+    are the lines that differ from the base's, as `model.line_shift` has them; `regions` tell where
+    the functions lie now, by item; `text` is the source.
     """
 
     changed: dict[int, bytes]
@@ -56,7 +56,7 @@ class Edit(NamedTuple):
         return without_comments(self.text[region.start : region.stop])
 
     def without(self, items: Iterable[int]) -> Edit:
-        """Return the edit without what it did in functions that are on the same lines and columns."""
+        """Return the edit without what it did to functions whose code stands where it stood."""
         places = [(self.regions[item].first - 1, self.regions[item].last) for item in items]
         windows = [
             window
@@ -117,7 +117,7 @@ def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
     changed = changed_functions(unit.text, there, stands_for, touched)
     if isinstance(changed, Reason):
         return changed
-    why = judge(unit.text, changed, strict=compiler.command.strict)
+    why = judge(unit.text, changed)
     if why is not None:
         return why
     return Edit(changed, thin_unit, windows, regions, text)

@@ -7,8 +7,6 @@ bodies of most functions left out. The rules:
 * A touched function is a plain one and has the same head: who calls it was compiled for that.
 * No static function or variable comes to be used, or to be used no more: compilers leave
   out what nobody uses, and say so.
-* Where the optimiser runs, no touched function names a static variable: what is known of all
-  that is done to one reaches everybody who reads it.
 
 Whatever fits no rule is a reason for a full compile.
 
@@ -74,8 +72,8 @@ def changed_functions(
 ) -> Union[dict[int, bytes], Reason]:
     """Return the text of each touched function as it is, or why the unit is another.
 
-    `stands_for` says what `now` has for the bodies of the base's functions; `touched` are those that
-    the edit touches. Functions are given as numbers of items.
+    `stands_for` says what `now` has for the bodies of the base's functions; `touched` are those
+    that the edit touches. Functions are given as numbers of items.
     """
     if len(now.items) != len(base.items):
         return Reason("function.refuse.outside", "the unit has another number of declarations")
@@ -108,7 +106,7 @@ def _same(one: bytes, other: bytes) -> bool:
     return one == other or code_of(one) == code_of(other)
 
 
-def judge(base: Text, changed: dict[int, bytes], *, strict: bool) -> Optional[Reason]:
+def judge(base: Text, changed: dict[int, bytes]) -> Optional[Reason]:
     """Return why other functions are not as they were compiled, or None."""
     variables = _static_variables(base)
     functions = {
@@ -120,10 +118,6 @@ def judge(base: Text, changed: dict[int, bytes], *, strict: bool) -> Optional[Re
     lost: set[bytes] = set()
     for number, text in changed.items():
         old, new = words_of(base.item(number)), words_of(text)
-        if strict:
-            known = (old | new) & variables.keys()
-            if known:
-                return Reason("function.refuse.static", min(known).decode("utf-8", "replace"))
         renewed[number] = new
         lost |= (old - new) & (functions.keys() | variables.keys())
     if lost:
@@ -145,9 +139,7 @@ def mentioned(base: Text, touched: Collection[int], texts: Iterable[bytes]) -> s
     return {
         number
         for number, item in enumerate(base.items)
-        if item.kind == FUNCTION
-        and number not in touched
-        and item.name in words
+        if item.kind == FUNCTION and number not in touched and item.name in words
     }
 
 
@@ -196,10 +188,9 @@ def _declared(text: bytes) -> set[bytes]:
 def _reached(base: Text, statics: dict[bytes, int], renewed: dict[int, set[bytes]]) -> set[bytes]:
     """Return the static names that are used by something that is there in any case."""
     places = {number: name for name, number in statics.items()}
-    waiting: list[Iterable[bytes]] = []
-    for number in range(len(base.items)):
-        if number not in places:
-            waiting.append(_uses(base, number, renewed))
+    waiting = [
+        _uses(base, number, renewed) for number in range(len(base.items)) if number not in places
+    ]
     reached: set[bytes] = set()
     while waiting:
         for name in waiting.pop():

@@ -47,7 +47,7 @@ NAMES = (
 )
 
 
-NONE, EDITED, ALL, OPTIMISED = "none", "edited", "all", "optimised"
+NONE, EDITED, ALL = "none", "edited", "all"
 
 
 class Settings(NamedTuple):
@@ -55,8 +55,8 @@ class Settings(NamedTuple):
 
     `trace` is the file that the run's commands are told in; empty for none. `archives` says
     whether libraries are brought up to date by their changed members. `functions` says which units
-    are compiled so that single functions can be: those that have been edited, all, none, or, with
-    `OPTIMISED`, those that have been edited, and optimised ones too. `verify` is the share of
+    are compiled so that single functions can be: those that have been edited, all, or none.
+    `verify` is the share of
     objects so made that are compared with those of a full compile, from 0 to 1.
     """
 
@@ -95,13 +95,13 @@ def parse_days(text: str, name: str) -> float:
 def parse_functions(text: str) -> str:
     """Return for which units functions are compiled one by one. Raises UserError."""
     word = text.strip().lower()
-    if word in (ALL, OPTIMISED, EDITED):
+    if word in (ALL, EDITED):
         return word
     if not is_on(word):
         return NONE
     if word in ("1", "yes", "on", "true"):
         return EDITED
-    raise UserError(f"INCREMENTAL_FUNCTIONS={text!r} is none of 0, 1, {ALL}, {OPTIMISED}")
+    raise UserError(f"INCREMENTAL_FUNCTIONS={text!r} is none of 0, 1, {ALL}")
 
 
 def parse_share(text: str, name: str) -> float:

@@ -10,9 +10,7 @@ which an optimiser lets a body reach its callers (gcc 12, clang 14):
   it. `-fno-ipa-stack-alignment` ends that, and costs a few bytes of stack.
 * clang -O0 has none.
 * -Og is not -O0: gcc shows nine leaks, clang fourteen.
-* gcc from -O1 on shows none with `STRICT_WORDS`, as long as what a function does to the
-  unit's static variables stays as it is (`engine.function_rules` sees to that).
-* clang from -O1 on has no words that end all of them.
+* From -O1 on there are more, and clang has no words that end all of them.
 
 The rule: an option is accepted because it is known to leave all this true.
 Anything else is refused, and the unit is compiled whole.
@@ -38,27 +36,6 @@ else:
 
 
 SECTIONS = "-ffunction-sections"
-
-STRICT_WORDS = (
-    "-fno-inline-functions",
-    "-fno-inline-small-functions",
-    "-fno-inline-functions-called-once",
-    "-fno-partial-inlining",
-    "-fno-ipa-cp",
-    "-fno-ipa-bit-cp",
-    "-fno-ipa-vrp",
-    "-fno-ipa-sra",
-    "-fno-ipa-ra",
-    "-fno-ipa-pure-const",
-    "-fno-ipa-modref",
-    "-fno-ipa-reference",
-    "-fno-ipa-reference-addressable",
-    "-fno-ipa-icf",
-    "-fno-ipa-stack-alignment",
-    "-fno-ipa-profile",
-    "-fno-ipa-strict-aliasing",
-)
-"""What keeps gcc from carrying anything from one function's body to another's code."""
 
 _OPTIMISING = lazily(r"-O(.*)")
 _DEBUG = lazily(r"-g(?:[12]|gdb[12]?|dwarf(?:-[45])?)?")
@@ -94,8 +71,7 @@ class FunctionCommand(NamedTuple):
     """How one unit's functions are compiled.
 
     `words` are the driver and the options for thin units; `base_words` what is added to the user's
-    own words for a base. `debug` says whether positions reach the object;
-    `strict` that the optimiser runs, with its words.
+    own words for a base. `debug` says whether positions reach the object.
     """
 
     family: str
@@ -103,15 +79,12 @@ class FunctionCommand(NamedTuple):
     words: tuple[str, ...]
     base_words: tuple[str, ...]
     debug: bool
-    strict: bool
 
 
-def function_command(
-    command: CompileCommand, family: str, *, optimised: bool
-) -> Union[FunctionCommand, Reason]:
+def function_command(command: CompileCommand, family: str) -> Union[FunctionCommand, Reason]:
     """Return how functions of this unit are compiled, or why they cannot be one by one.
 
-    `family` is gcc or clang; `optimised` says that the user accepts `STRICT_WORDS`.
+    `family` is gcc or clang.
     """
     if command.language != "c" or command.mode != "-c" or family not in ("gcc", "clang"):
         return Reason("function.refuse.language", command.language)
@@ -135,13 +108,11 @@ def function_command(
         if word in _DROPPED or word in _DROPPED_NEXT or word.startswith("-Wp,"):
             continue
         kept += [word, value] if value else [word]
-    strict = level != "0"
-    if strict and (family != "gcc" or not optimised):
+    if level != "0":
         return Reason("function.refuse.optimised", f"-O{level}")
-    added = STRICT_WORDS if strict else ("-fno-ipa-stack-alignment",) if family == "gcc" else ()
-    added = (SECTIONS, *added)
+    added = (SECTIONS, "-fno-ipa-stack-alignment") if family == "gcc" else (SECTIONS,)
     words = (*kept, *added, *tolerant_words(family))
-    return FunctionCommand(family, command.source, words, added, debug, strict)
+    return FunctionCommand(family, command.source, words, added, debug)
 
 
 def _options(command: CompileCommand) -> Iterator[tuple[str, str]]:

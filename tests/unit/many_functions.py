@@ -42,17 +42,18 @@ int main(void)
 """
 
 
-def source(*, above: str = "", end: str = "", **bodies: str) -> str:
-    """Return the source; `above` stands before the first function, `end` behind all."""
-    parts = [_HEAD, above]
-    for name in range(FILLERS // 2):
-        parts.append(_filler(name))
+def source(*, top: str = "", above: str = "", end: str = "", **bodies: str) -> str:
+    """Return the source.
+
+    `top` stands before all functions, `above` in the middle, `end` behind all.
+    """
+    half = FILLERS // 2
+    edited = []
     for name, body in {**BODIES, **bodies}.items():
         head = _HEADS.get(name, f"int {name}(int a)")
-        parts.append(f"{head}\n{{\n{body}\n}}\n\n")
-    for name in range(FILLERS // 2, FILLERS):
-        parts.append(_filler(name))
-    return "".join([*parts, _MAIN, end])
+        edited.append(f"{head}\n{{\n{body}\n}}\n\n")
+    before, behind = map(_filler, range(half)), map(_filler, range(half, FILLERS))
+    return "".join([_HEAD, top, *before, above, *edited, *behind, _MAIN, end])
 
 
 def _filler(number: int) -> str:

@@ -11,7 +11,6 @@ import pytest
 
 from incremental_tool.model.compile_command import CompileCommand, parse_compile
 from incremental_tool.model.function_command import (
-    STRICT_WORDS,
     FunctionCommand,
     compile_words,
     function_command,
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def judged(text: str, family: str = "gcc", *, optimised: bool = False) -> FunctionCommand | Reason:
+def judged(text: str, family: str = "gcc") -> FunctionCommand | Reason:
     """Return what is made of a command."""
     command = parse_compile(text.split(), "/project")
     assert isinstance(command, CompileCommand), command
-    return function_command(command, family, optimised=optimised)
+    return function_command(command, family)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,6 @@ def test_commands_that_keep_functions_apart_are_accepted(options: str) -> None:
         return
     assert isinstance(found, FunctionCommand)
     assert found.base_words == ("-ffunction-sections", "-fno-ipa-stack-alignment")
-    assert not found.strict
     assert found.debug == ("-g" in options)
     assert not {"-c", "-o", "a.o", "-MMD", "-MF", "unit.d", "src/a.c"} & set(found.words)
 
@@ -84,16 +82,6 @@ def test_what_is_not_known_to_keep_functions_apart_is_refused(options: str, reas
     assert isinstance(found, Reason)
     assert found.id == reason
     assert found.id in REASONS
-
-
-def test_gcc_may_optimise_where_the_user_accepts_the_words_for_it() -> None:
-    """With the user's word gcc's optimiser runs with all that crosses functions turned off."""
-    found = judged("gcc -O2 -c src/a.c -o a.o", optimised=True)
-    assert isinstance(found, FunctionCommand)
-    assert found.strict
-    assert set(STRICT_WORDS) < set(found.base_words)
-    refused = judged("clang -O2 -c src/a.c -o a.o", "clang", optimised=True)
-    assert isinstance(refused, Reason)
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

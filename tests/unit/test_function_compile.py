@@ -218,6 +218,15 @@ def test_a_full_compile_after_a_refusal_is_the_next_base(unit: Unit) -> None:
     unit.runs_as_compiled_whole()
 
 
+def test_lines_at_the_top_that_move_are_followed_or_compiled(unit: Unit) -> None:
+    """Where a moved line's number needs more bytes than it had, the unit is compiled whole."""
+    unit.based()
+    counts = unit.build(many_functions.source(top="/* one\n * two\n * three */\n\n"))
+    if "by_function" not in counts:
+        assert unit.bench.reasons()["function.refuse.debug-lines"] == 1
+    unit.runs_as_compiled_whole()
+
+
 def test_a_changed_header_is_no_edit_of_functions(unit: Unit) -> None:
     """Where an included file has changed the whole unit is compiled, as plain SCons compiles it."""
     unit.based()
