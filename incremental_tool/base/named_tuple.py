@@ -24,6 +24,7 @@ class NamedTuple(tuple):  # type: ignore[type-arg]  # the items have many types
     __slots__ = ()
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    _size: ClassVar[int] = 0
     _field_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -31,14 +32,15 @@ class NamedTuple(tuple):  # type: ignore[type-arg]  # the items have many types
         names: Mapping[str, Any] = vars(cls).get("__annotations__", {})
         fields = tuple(names)
         cls._fields = fields
+        cls._size = len(fields)
         cls._field_defaults = {name: cls.__dict__[name] for name in fields if name in cls.__dict__}
         for at, name in enumerate(fields):
             setattr(cls, name, _tuplegetter(at, None))
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
         """Make one from values in order, by name, or left to their defaults."""
-        fields = cls._fields
-        if named or len(values) != len(fields):
+        if named or len(values) != cls._size:
+            fields = cls._fields
             found = {**cls._field_defaults, **dict(zip(fields, values)), **named}
             twice = set(fields[: len(values)]).intersection(named)
             if len(values) > len(fields) or twice or found.keys() != set(fields):
@@ -52,7 +54,13 @@ class NamedTuple(tuple):  # type: ignore[type-arg]  # the items have many types
 
     def _replace(self, **named: Any) -> Any:
         """Return one with other items in place of those that are named."""
-        return type(self)(**{**dict(zip(self._fields, self)), **named})
+        values = list(self)
+        fields = self._fields
+        for name, value in named.items():
+            if name not in fields:
+                raise TypeError(f"{type(self).__name__} has no field {name}")
+            values[fields.index(name)] = value
+        return tuple.__new__(type(self), values)
 
     def _asdict(self) -> dict[str, Any]:
         return dict(zip(self._fields, self))

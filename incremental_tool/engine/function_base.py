@@ -158,10 +158,10 @@ def without_markers(text: bytes) -> bytes:
     return _MARKERS.sub(b"", text)
 
 
-def text_of(text: bytes) -> Union[Text, Reason]:
-    """Return a preprocessed text, without its markers, with its items."""
+def text_of(text: bytes, *, judged: bool = True) -> Union[Text, Reason]:
+    """Return a preprocessed text, without its markers, with its items; see `cut`."""
     text = without_markers(text)
-    items = cut(text)
+    items = cut(text, judged=judged)
     if isinstance(items, Reason):
         return items
     return Text(text, [item for item in items if item.kind != BLANK])

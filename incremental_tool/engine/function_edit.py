@@ -104,7 +104,7 @@ def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
     preprocessed = compiler.preprocessed(thin_unit)
     if isinstance(preprocessed, Reason):
         return preprocessed
-    there = text_of(preprocessed)
+    there = text_of(preprocessed, judged=False)
     if not isinstance(there, Reason):
         there = without_keeper(there)
     if isinstance(there, Reason):

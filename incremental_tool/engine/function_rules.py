@@ -83,7 +83,7 @@ def changed_functions(
         if number in touched:
             if now.items[number].kind != item.kind or now.items[number].name != item.name:
                 return Reason("function.refuse.outside", _name(item))
-            if not (item.plain and now.items[number].plain) or item.inline:
+            if item.inline or not (item.plain and now.items[number].plain):
                 return Reason("function.refuse.kind", _name(item))
             if not _same(base.head(number), now.head(number)):
                 return Reason("function.refuse.kind", f"the head of {_name(item)}")

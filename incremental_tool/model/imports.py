@@ -89,14 +89,17 @@ _ABOUT_PROBE = lazily(
     + rb"\Z",
 )
 _SPLICE = lazily(rb"\\[ \t\f\v\r]*\n")
-_TIME = lazily(rb"(?<![A-Za-z0-9_$])__(DATE|TIME|TIMESTAMP)__(?![A-Za-z0-9_$])")
+# What these patterns begin with is a literal: only so do they search as fast as `in` does.
+_TIME = lazily(rb"__(?<![A-Za-z0-9_$]__)(DATE|TIME|TIMESTAMP)__(?![A-Za-z0-9_$])")
 _EMBED = lazily(rb"__has_embed(?![A-Za-z0-9_$])")
 # The assembler knows its directives in any case. In C they stand in strings,
 # where the quote has a backslash.
-_READ = lazily(rb"\.(include|incbin)(?![A-Za-z0-9_.$])", re.IGNORECASE)
+_READ = lazily(
+    rb"\.([iI][nN][cC](?:[lL][uU][dD][eE]|[bB][iI][nN]))(?![A-Za-z0-9_.$])",
+)
 _READ_NAME = lazily(rb'[ \t]*\\?"(?:([^"\n]*)")?')
 # Compares the time of another file with that of the source.
-_PRAGMA = lazily(rb"\bGCC\s+dependency\b")
+_PRAGMA = lazily(rb"GCC\s+dependency\b")
 
 
 def find_imports(content: bytes, assembler: bool = False) -> Imports:

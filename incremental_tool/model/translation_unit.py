@@ -107,8 +107,12 @@ _TELLING = (b"__attribute", b"[[", b"[ [", b"asm", b"__declspec")
 _NAME = lazily(NAME)
 
 
-def cut(text: bytes) -> Union[list[Item], Reason]:
-    """Return the items of a preprocessed file, or why it cannot be cut."""
+def cut(text: bytes, *, judged: bool = True) -> Union[list[Item], Reason]:
+    """Return the items of a preprocessed file, or why it cannot be cut.
+
+    Without `judged` a function is what its own header says, whatever is said of it elsewhere: for
+    a text that is only compared with one that was.
+    """
     if len(text) > _LARGEST:
         return Reason("function.refuse.cut", "the text is too large")
     if b"\0" in text:
@@ -119,7 +123,8 @@ def cut(text: bytes) -> Union[list[Item], Reason]:
         text = _DIGRAPH.sub(_bracket, text)
     try:
         items = _items(text)
-        _judge(text, items)
+        if judged:
+            _judge(text, items)
     except _Uncut as uncut:
         return Reason("function.refuse.cut", uncut.args[0])
     return items
