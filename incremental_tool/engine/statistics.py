@@ -1,7 +1,7 @@
 """What was done and what was not, as counts: one build's and all builds'.
 
 Every command that reaches the tool ends as exactly one of: hit, patched (a library
-brought up to date without it), stored, refused (run as plain SCons would), or run
+brought up to date without it), made by function, stored, refused (run as plain SCons would), or run
 without being stored. Every miss, refusal, fallback and damage is counted once under
 its reason's id.
 
@@ -127,6 +127,13 @@ def render(figures: dict[str, Any], title: str) -> str:
             f"{count('archive_bytes_read') / 1e6:.3f} MB read, "
             f"{count('archive_bytes_written') / 1e6:.3f} MB written, "
             f"{count('archive_bytes_moved') / 1e6:.3f} MB moved"
+        )
+    if count("by_function"):
+        lines.append(
+            f"functions:  {count('by_function')} files not compiled whole: "
+            f"{count('functions_total')} functions total, {count('functions_cached')} cached, "
+            f"{count('functions_compiled')} compiled, "
+            f"{count('functions_verified')} files compared with a full compile"
         )
     if files:
         lines.append(
