@@ -185,7 +185,7 @@ class Functions:
             return Reason("function.refuse.command")
         digest, disk = self._cache.files.digest, self._cache.disk
         imports = self._cache.files.imports(base.source)
-        if imports is None or any(imports[1:]):
+        if imports is None or any(imports[2:]):  # a computed #include is one that has not changed
             return Reason("function.refuse.source", "it asks for more than the names of files")
         known = KnownResult(base.inputs, base.digests, base.absent, [], b"", b"", False, 0)
         for path, recorded in known.inputs():

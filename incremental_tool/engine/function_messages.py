@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Optional
 
-_MESSAGE = lazily(rb"(.+?):(\d+):(?:\d+:)? (?:warning|error|note): (.*)")
+_MESSAGE = lazily(rb"(.+?):(\d+):(?:\d+:)? (warning|error|note): (.*)")
 _SPURIOUS = lazily(
     rb".*(?:used but never defined|declared .static. but never defined|defined but not used"
     rb"|\[-Wunused-(?:function|variable|const-variable|parameter)\]|\[-Wundefined-internal\]"
@@ -40,10 +40,10 @@ def message_of_note(said: bytes, changed: Sequence[tuple[int, int]]) -> Optional
             if not _PLACE.fullmatch(line):
                 return line.decode("utf-8", "replace")
             continue
-        if message[3] == b"used here":
-            continue  # clang, behind a function that it finds without a body
+        if message[3] == b"note":
+            continue  # it belongs to the message before it
         number = int(message[2])
         own = any(first <= number <= last for first, last in changed)
-        if own or not _SPURIOUS.match(message[3]):
-            return message[3].decode("utf-8", "replace")
+        if own or not _SPURIOUS.match(message[4]):
+            return message[4].decode("utf-8", "replace")
     return None
