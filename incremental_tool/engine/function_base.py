@@ -6,10 +6,11 @@ as it was: the caller has seen to that.
 
 Format of a cut (msgpack)::
 
-    [identity of the base 16, preprocessed text without markers, items, regions, by line]
+    [identity of the base 16, preprocessed text without markers, items, regions, by line, names]
     items    [[kind, start, end, header end, name, static, inline, plain], ...]
     regions  [[item, first line, last line, body start, body end, blankable], ...]
     by line  [item, ...] whose text depends on the line that it stands on, or nil: not known yet
+    names    [name, ...] of functions and static variables, which no other unit has
 
 Knows nothing of edits.
 """
@@ -25,6 +26,7 @@ from incremental_tool.engine.function_rules import (
     KEEPER,
     Text,
     kept,
+    own_names,
     without_comments,
     without_keeper,
 )
@@ -66,11 +68,17 @@ class Unit:
     """One base, cut."""
 
     def __init__(
-        self, base: Base, text: Text, regions: Sequence[Region], by_line: Optional[frozenset[int]]
+        self,
+        base: Base,
+        text: Text,
+        regions: Sequence[Region],
+        names: frozenset[bytes],
+        by_line: Optional[frozenset[int]] = None,
     ) -> None:
         self.base = base
         self.text = text
         self.regions = regions
+        self.names = names
         self.by_line = by_line
 
     @property
@@ -91,6 +99,7 @@ class Unit:
             [list(item) for item in self.text.items],
             [list(region) for region in self.regions],
             None if self.by_line is None else sorted(self.by_line),
+            sorted(self.names),
         ]
 
 
@@ -196,19 +205,20 @@ def unit_of(air: AirCache, output: bytes, base: Base, compiler: Compiler) -> Uni
     if isinstance(text, Reason):
         return text
     regions = [region for region in regions if region.name != KEEPER]
-    unit = Unit(base, text, regions, None)
+    unit = Unit(base, text, regions, frozenset(own_names(text)))
     air.put_cut(output, unit.body())
     return unit
 
 
 def _restored(base: Base, kept: list[Any]) -> Optional[Unit]:
-    identity, text, items, regions, by_line = kept
+    identity, text, items, regions, by_line, names = kept
     if identity != base.identity:
         return None
     return Unit(
         base,
         Text(text, [Item(*item) for item in items]),
         [_region(*region) for region in regions],
+        frozenset(names),
         None if by_line is None else frozenset(by_line),
     )
 

@@ -28,7 +28,6 @@ from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.function_base import Compiler, Unit, unit_of
 from incremental_tool.engine.function_edit import edit_of, stretches_of
 from incremental_tool.engine.function_messages import message_of_note
-from incremental_tool.engine.function_rules import own_names
 from incremental_tool.engine.settings import ALL
 from incremental_tool.model.c_tokens import code_of
 from incremental_tool.model.function_command import FunctionCommand
@@ -52,8 +51,8 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
-MIN_SOURCE = 16 << 10
-"""Bytes of a source below which starting a compiler takes longer than what it could be spared."""
+MIN_SOURCE = 40 << 10
+"""Bytes of a source below which starting a compiler twice takes longer than what it is spared."""
 
 MAX_CHANGED = 24
 """Functions that differ from the base at most; then a full compile makes a new base."""
@@ -170,7 +169,10 @@ class Functions:
         unit = unit_of(self.air, plan.outputs[0], base, compiler)
         if isinstance(unit, Reason):
             return unit
+        known = unit.by_line
         edit = edit_of(unit, text, compiler)
+        if unit.by_line is not known:
+            self.air.put_cut(plan.outputs[0], unit.body())
         if isinstance(edit, Reason):
             return edit
         made = self._compose(unit, edit, compiler)
@@ -233,7 +235,7 @@ class Functions:
                 self.air.put_piece(keys[name], piece)
         spliced = self._spliced(unit, edit, compiler.command, pieces)
         moves = moves_between([], edit.windows) if command.debug else []
-        content = compose(base.content, spliced, internal=own_names(unit.text), moves=moves)
+        content = compose(base.content, spliced, internal=unit.names, moves=moves)
         if isinstance(content, Reason):
             return content
         reused = [name for name in pieces if name not in missing]

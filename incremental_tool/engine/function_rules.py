@@ -16,7 +16,7 @@ Knows nothing of files and compilers.
 from __future__ import annotations
 
 from incremental_tool.base.pattern import lazily
-from incremental_tool.model.c_tokens import code_of, words_of
+from incremental_tool.model.c_tokens import after_group, code_of, tokens_of, words_of
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.translation_unit import DECLARATION, FUNCTION
 
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
+
+_UNEVALUATED = frozenset(
+    b"sizeof typeof __typeof __typeof__ _Alignof __alignof __alignof__ alignof".split()
+)
 
 KEEPER = b"incremental_tool_keeps_"
 """The name of a function at the end of a thin unit that uses those that are wanted."""
@@ -108,6 +112,8 @@ def _same(one: bytes, other: bytes) -> bool:
 
 def judge(base: Text, changed: dict[int, bytes]) -> Optional[Reason]:
     """Return why other functions are not as they were compiled, or None."""
+    if all(evaluated(base.item(number)) <= evaluated(text) for number, text in changed.items()):
+        return None  # nothing is used any less
     variables = _static_variables(base)
     functions = {
         item.name: number
@@ -117,7 +123,7 @@ def judge(base: Text, changed: dict[int, bytes]) -> Optional[Reason]:
     renewed = {}
     lost: set[bytes] = set()
     for number, text in changed.items():
-        old, new = words_of(base.item(number)), words_of(text)
+        old, new = evaluated(base.item(number)), evaluated(text)
         renewed[number] = new
         lost |= (old - new) & (functions.keys() | variables.keys())
     if lost:
@@ -207,7 +213,26 @@ def _uses(base: Text, number: int, renewed: dict[int, set[bytes]]) -> set[bytes]
         return words
     item = base.items[number]
     start = item.header_end if item.kind == DECLARATION else item.start
-    return set(words_of(base.text[start : item.end]))
+    return evaluated(base.text[start : item.end])
+
+
+def evaluated(text: bytes) -> set[bytes]:
+    """Return the names in a text that are more than an operand of `sizeof` or its like."""
+    words = words_of(text)
+    if words.isdisjoint(_UNEVALUATED):
+        return words
+    tokens = tokens_of(text)
+    found: set[bytes] = set()
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        at += 1
+        if token in _UNEVALUATED:
+            opens = tokens[at : at + 1] == [b"("]
+            at = (after_group(tokens, at) or len(tokens)) if opens else at + 1
+        elif token in words:
+            found.add(token)
+    return found
 
 
 def kept(text: bytes, names: Sequence[bytes]) -> bytes:

@@ -29,6 +29,10 @@ _REFERENCES = frozenset({_TYPE, 0x31, 0x47, 0x64})
 _UNTOLD = frozenset({0x01, 0x55, 0x3A, 0x58, 0x10, 0x72, 0x73, 0x74, 0x8C})
 """Attributes that say where something is in these sections: siblings, ranges, files and bases."""
 
+_LINE = 0x3B
+_BUILT_IN = frozenset({b"__builtin_va_list", b"__va_list_tag"})
+"""Types that no text declares: clang says that they are declared wherever it happens to be."""
+
 _STEPS = 4
 
 
@@ -151,7 +155,7 @@ class _Entries:
             return self.known[key]
         values: list[tuple[int, object]] = []
         for what, value in sorted(entry.values.items()):
-            if what in _UNTOLD:
+            if what in _UNTOLD or (what == _LINE and entry.values.get(_NAME) in _BUILT_IN):
                 continue
             if what in _REFERENCES:
                 other = self.unit.get(value) if isinstance(value, int) else None

@@ -6,7 +6,7 @@ others stay as they are, so that a test says in a word what it edits.
 
 from __future__ import annotations
 
-FILLERS = 220
+FILLERS = 520
 
 _HEAD = """\
 #include <stdio.h>
