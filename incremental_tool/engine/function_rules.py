@@ -45,7 +45,8 @@ _COMMENT = lazily(
 _VISIBLE = lazily(rb"[^\n\t]")
 _KEEPING = (
     b"static __attribute__((used)) void %s(void)"
-    b" { char counted[1 + __COUNTER__]; void (*volatile p)(void);%s }\n"
+    b" { char counted[1 + __COUNTER__];"
+    b" __attribute__((unused)) void (*volatile p)(void);%s }\n"
 )
 _STATIC = lazily(rb"(?:\s*(?:__extension__|const|volatile|inline)\b)*\s*static\b")
 
