@@ -369,6 +369,18 @@ BODIES = [
         "assembly that changes sections",
         _one('  __asm__(".pushsection .notes, \\"a\\"\\n .long EDIT\\n .popsection");\n'
              "  return a + EDIT;"),
+        reason="function.refuse.kind",
+    ),
+    Corner(
+        "assembly that makes bytes",
+        _one('  __asm__(".byte 0x90\\n .p2align 2\\n" : "+r"(a));\n  return a + EDIT;'),
+        compilers=BOTH,
+    ),
+    Corner(
+        "assembly by macros",
+        '__asm__(".macro more\\n incl %eax\\n .endm\\n");\n'
+        + _one('  __asm__("more" : "+a"(a));\n  return a + EDIT;'),
+        reason="function.refuse.kind",
     ),
     Corner(
         "assembly between functions",
