@@ -5,6 +5,7 @@ bodies of most functions left out. The rules:
 
 * Item by item both are the same but for the bodies of the functions that the edit touches.
 * A touched function is a plain one and has the same head: who calls it was compiled for that.
+  Assembly in it has no directives but those that make bytes.
 * No static function or variable comes to be used, or to be used no more: compilers leave
   out what nobody uses, and say so.
 
@@ -49,7 +50,15 @@ _COMMENT = lazily(
 _VISIBLE = lazily(rb"[^\n\t]")
 _KEEPING = (
     b"static __attribute__((used)) void %s(void)"
-    b" { char counted[1 + __COUNTER__]; void (*volatile p)(void);%s }\n"
+    b" { char counted[1 + __COUNTER__];"
+    b" __attribute__((unused)) void (*volatile p)(void);%s }\n"
+)
+_ASSEMBLY = lazily(rb"\b(?:asm|__asm|__asm__)\b")
+_LITERAL = lazily(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"')
+# Numbered escapes could stand for any letters of a directive.
+_DIRECTING = lazily(
+    rb"(?:[\s;:\"]|\\[nt])\.(?!byte|short|word|long|int|quad|ascii|string|zero|skip|inst|align"
+    rb"|balign|p2align|cfi_)[a-z_]|\\[0-7xuU]"
 )
 _STATIC = lazily(rb"(?:\s*(?:__extension__|const|volatile|inline)\b)*\s*static\b")
 
@@ -93,6 +102,8 @@ def changed_functions(
                 return Reason("function.refuse.kind", f"the head of {_name(item)}")
             if found.count(b"#pragma") != base.item(number).count(b"#pragma"):
                 return Reason("function.refuse.directive", _name(item))
+            if _directs(base.text, base.item(number)) or _directs(base.text, found):
+                return Reason("function.refuse.kind", f"the assembly in {_name(item)}")
             changed[number] = found
             continue
         instead = stands_for.get(number)
@@ -100,6 +111,18 @@ def changed_functions(
         if not _same(expected, found):
             return Reason("function.refuse.outside", _name(item))
     return changed
+
+
+def _directs(unit: bytes, text: bytes) -> bool:
+    """Return whether a function may tell the assembler more than its own instructions.
+
+    What it put into another section, or told of a symbol, would stay as it was.
+    """
+    if not _ASSEMBLY.search(text):
+        return False
+    return b".macro" in unit or any(
+        _DIRECTING.search(literal) is not None for literal in _LITERAL.findall(text)
+    )
 
 
 def _name(item: Item) -> str:

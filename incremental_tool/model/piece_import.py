@@ -206,10 +206,14 @@ class PieceImport:
         if self.residents.get(section) or self._is_private(section) or piece.relocations(section):
             self._bring(section)
             return
-        reach = (4, 8) if is_relative(piece.machine, kind) else (0, 0)
-        found = self._loose.setdefault(section, [value + addend + reach[0]] * 2)
-        found[0] = min(found[0], value + addend + reach[0])
-        found[1] = max(found[1], value + addend + reach[1])
+        low = high = value + addend
+        if is_relative(piece.machine, kind):
+            # From behind the field, and up to four more bytes of the instruction may follow it.
+            low += 4
+            high = max(low, min(low + 4, piece.sections[section][SIZE]))
+        found = self._loose.setdefault(section, [low, high])
+        found[0] = min(found[0], low)
+        found[1] = max(found[1], high)
 
     def _by_symbol(self, symbol: int) -> bool:
         return self.piece.symbols[symbol][TYPE] & 15 != OF_SECTION
