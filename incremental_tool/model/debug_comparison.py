@@ -30,8 +30,11 @@ _UNTOLD = frozenset({0x01, 0x55, 0x3A, 0x58, 0x10, 0x72, 0x73, 0x74, 0x8C})
 """Attributes that say where something is in these sections: siblings, ranges, files and bases."""
 
 _LINE = 0x3B
-_BUILT_IN = frozenset({b"__builtin_va_list", b"__va_list_tag"})
-"""Types that no text declares: clang says that they are declared wherever it happens to be."""
+_BUILT_IN = frozenset(
+    b"__builtin_va_list __va_list_tag gp_offset fp_offset overflow_arg_area reg_save_area"
+    b" __va_list __stack __gr_top __vr_top __gr_offs __vr_offs".split()
+)
+"""Of types that no text declares: clang says that they are declared wherever it happens to be."""
 
 _STEPS = 4
 
