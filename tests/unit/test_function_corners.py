@@ -6,24 +6,30 @@ gets it (INCREMENTAL_VERIFY=1); what differs has the reason `function.differs`, 
 
 from __future__ import annotations
 
+import ctypes
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-import corner_units
+import corner_texts
 import pytest
 from command_bench import ENVIRONMENT, Bench
 
 from incremental_tool.engine import function_compile
+from incremental_tool.store.air_cache import AirCache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from corner_units import Corner
 
+    from incremental_tool.store.air_cache import Base
+
 CASES = [
     pytest.param(corner, compiler, id=f"{corner.name}-{compiler}")
-    for corner in corner_units.ALL
+    for corner in corner_texts.ALL
     for compiler in corner.compilers
 ]
 
@@ -98,3 +104,78 @@ def test_a_corner_is_made_rightly_or_refused(bench: Bench, corner: Corner, compi
     said = [output(compiler, corner.link, name) for name in ("unit", "whole")]
     assert said[0] == said[1]
     assert found == corner.reason
+
+
+PLAIN = "int other(int a) { return a - 1; }\nint edited(int a)\n{\n  return a + %s;\n}\n"
+
+
+def test_a_shared_library_gets_the_changed_function(bench: Bench) -> None:
+    """A library linked from an object made by function gives what the edit says."""
+    project = Project(bench, "gcc -O0 -fPIC -c -o unit.o unit.c")
+    project.based(PLAIN % 3)
+    assert not project.edited(PLAIN % 50)
+    subprocess.run(["gcc", "-shared", "-o", "libunit.so", "unit.o"], check=True, env=ENVIRONMENT)
+    assert ctypes.CDLL(os.path.abspath("libunit.so")).edited(1) == 51
+
+
+def test_a_source_in_a_folder_finds_its_neighbours(bench: Bench) -> None:
+    """Quoted includes are looked for beside the source, and the dependency file stays as it was."""
+    bench.write("src/near.h", "#define NEAR 9\n")
+    bench.write("near.h", "#error not this one\n")
+    os.mkdir("build")
+    words = "gcc -O0 -MMD -MF build/unit.d -c -o build/unit.o src/unit.c"
+    project = Project(bench, words, "src/unit.c")
+    text = '#include "near.h"\n' + PLAIN
+    project.based(text % "NEAR")
+    depfile, written = bench.read("build/unit.d"), os.stat("build/unit.d").st_mtime_ns
+    assert b"src/near.h" in depfile
+    assert not project.edited(text % "NEAR * 2")
+    assert bench.read("build/unit.d") == depfile
+    assert os.stat("build/unit.d").st_mtime_ns == written
+    subprocess.run(
+        ["gcc", "-shared", "-o", "libunit.so", "build/unit.o"], check=True, env=ENVIRONMENT
+    )
+    assert ctypes.CDLL(os.path.abspath("libunit.so")).edited(1) == 19
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [('"open;', "missing terminating"), ("1; {", "expected"), ("1; } }", "expected")],
+)
+def test_an_edit_that_is_no_c_fails_as_plain_scons_does(
+    bench: Bench, capfd: pytest.CaptureFixture[str], edit: str, said: str
+) -> None:
+    """The compiler's own message is shown, and its exit status is kept."""
+    project = Project(bench, "gcc -O0 -c -o unit.o unit.c")
+    project.based(PLAIN % 3)
+    capfd.readouterr()
+    assert project.build("/* again */\n" + PLAIN % edit) == 1
+    assert said in capfd.readouterr().err
+    assert not bench.told
+    assert project.build("/* again */\n" + PLAIN % 4) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (lambda base: base[: len(base) // 2], "function.refuse.object"),
+        (lambda _: b"", "function.refuse.object"),
+        (lambda _: b"!<arch>\n", "function.refuse.object"),
+    ],
+    ids=["cut off", "empty", "another kind of file"],
+)
+def test_a_base_with_another_object_costs_a_full_compile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, content: Callable[[bytes], bytes], reason: str
+) -> None:
+    """An object in the base's record that is none of this unit's has its reason, and harms none."""
+    project = Project(bench, "gcc -O0 -c -o unit.o unit.c")
+    learnt = AirCache.put_base
+
+    def put(air: AirCache, output: bytes, base: Base) -> None:
+        learnt(air, output, base._replace(content=content(base.content)))
+
+    monkeypatch.setattr(AirCache, "put_base", put)
+    project.based(PLAIN % 3)
+    assert project.edited(PLAIN % 50) == reason
+    subprocess.run(["gcc", "-shared", "-o", "libunit.so", "unit.o"], check=True, env=ENVIRONMENT)
+    assert ctypes.CDLL(os.path.abspath("libunit.so")).edited(1) == 51
