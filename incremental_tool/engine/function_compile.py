@@ -70,6 +70,11 @@ def is_large(source: str) -> bool:
         return False
 
 
+def known_result(base: Base) -> KnownResult:
+    """Return what a base was made from, as manifests have it; its object is left out."""
+    return KnownResult(base.inputs, base.digests, base.absent, [], b"", b"", False, 0)
+
+
 class _Made(NamedTuple):
     """An object, and what it took: functions compiled, functions taken from `AirCache`."""
 
@@ -184,8 +189,7 @@ class Functions:
         if base.action != action:
             return Reason("function.refuse.command")
         digest, disk = self._cache.files.digest, self._cache.disk
-        known = KnownResult(base.inputs, base.digests, base.absent, [], b"", b"", False, 0)
-        for path, recorded in known.inputs():
+        for path, recorded in known_result(base).inputs():
             if path != base.source and digest(path) != recorded:
                 return Reason("function.refuse.input", os.fsdecode(path))
         for path in base.absent:

@@ -1,7 +1,8 @@
 """What was done and what was not, as counts: one build's and all builds'.
 
 Every command that reaches the tool ends as exactly one of: hit, patched (a library
-brought up to date without it), stored, refused (run as plain SCons would), or run
+brought up to date without it), by function (an object of which only functions were
+compiled), stored, refused (run as plain SCons would), or run
 without being stored. Every miss, refusal, fallback and damage is counted once under
 its reason's id.
 
@@ -127,6 +128,11 @@ def render(figures: dict[str, Any], title: str) -> str:
             f"{count('archive_bytes_read') / 1e6:.3f} MB read, "
             f"{count('archive_bytes_written') / 1e6:.3f} MB written, "
             f"{count('archive_bytes_moved') / 1e6:.3f} MB moved"
+        )
+    if count("by_function"):
+        lines.append(
+            f"functions:  {count('by_function')} commands not run, "
+            f"{count('functions_compiled')} of {count('functions_total')} functions compiled"
         )
     if files:
         lines.append(
