@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _STATE = (
     b"clock",
     b"file_hashes.bin",
+    b"functions.off",
     b"last_answer",
     b"last_recording",
     b"sconsign_places.bin",
@@ -38,6 +39,7 @@ _SIGNED = (b".gitignore", b"CACHEDIR.TAG")
 
 _SIGNATURE = b"made by scons-incremental"
 _SNAPSHOT = _LIBRARY = re.compile(rb"[0-9a-f]{32}")
+_DIFFERING = re.compile(rb"differs-[0-9a-f]{32}\.(?:whole|functions)\.o")
 _SCRATCH = re.compile(rb"\.incremental-\d+-\d+-\d+|\d+-\d+-[a-z]+")
 
 
@@ -47,6 +49,7 @@ def clean(arguments: argparse.Namespace, settings: Settings) -> int:
     _remove_named(os.path.join(state, b"tmp"), _SCRATCH)
     _remove_named(os.path.join(state, b"fresh"), _SNAPSHOT)
     _remove_named(os.path.join(state, b"archives"), _LIBRARY)
+    _remove_named(state, _DIFFERING)
     _remove_files(state, _STATE)
     print(f"removed the state in {os.fsdecode(state)}")
     if arguments.store:

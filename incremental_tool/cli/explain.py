@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from incremental_tool.base.errors import CorruptRecord, UserError
-from incremental_tool.engine.command_cache import PATCHED
+from incremental_tool.engine.command_cache import PATCHED, result_digest
+from incremental_tool.engine.function_compile import known_result
 from incremental_tool.engine.multi_level_cache import MultiLevelCache
 from incremental_tool.model.reason import REASONS, Reason
 from incremental_tool.store import last_answer, snapshot
@@ -15,13 +16,16 @@ from incremental_tool.store.zir_cache import compare, stands
 
 if TYPE_CHECKING:
     import argparse
+    from typing import Optional
 
     from incremental_tool.engine.settings import Settings
     from incremental_tool.store.action_log import ActionRecord
+    from incremental_tool.store.air_cache import Base
     from incremental_tool.store.last_answer import LastAnswer
-    from incremental_tool.store.manifest import Manifest
+    from incremental_tool.store.manifest import KnownResult, Manifest
 
 _TELLING_INPUTS = 5
+_AGAIN = "it would be made again"
 
 
 def explain(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -53,13 +57,55 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
     for name, value in manifest.fields:
         if name == "command":
             print("  command: " + os.fsdecode(value.replace(b"\0", b" ")))
+    base = _base(record, manifest, cache)
+    if base is not None:
+        return _explain_base(base, manifest, cache, inputs=arguments.inputs)
     if not manifest.results:
         return 0
     newest = manifest.results[0]
+    lines = _differences(newest, cache)
+    outlook = _outlook(manifest, cache)
+    if lines:
+        lines.append(outlook)
+    else:
+        lines.append(f"all {len(newest.paths)} inputs are as they were; {outlook}")
+    _print_now(lines, newest, inputs=arguments.inputs)
+    return 0
+
+
+def _base(record: ActionRecord, manifest: Manifest, cache: MultiLevelCache) -> Optional[Base]:
+    """Return the whole compile that a target's functions are taken from.
+
+    None where the last command's own result is stored: then that tells of the target.
+    """
+    if any(result_digest(result) == record.result for result in manifest.results):
+        return None
+    base = cache.functions.air.base(record.target)
+    return base if base is not None and base.action == record.action else None
+
+
+def _explain_base(base: Base, manifest: Manifest, cache: MultiLevelCache, *, inputs: bool) -> int:
+    known = known_result(base)
+    lines = _differences(known, cache, but=base.source)
+    outlook = _outlook(manifest, cache)
+    if outlook == _AGAIN:
+        outlook = "it would be compiled whole" if lines else "it would be made of functions"
+    if not lines:
+        same = cache.files.digest(base.source) == dict(known.inputs())[base.source]
+        which = f"all {len(base.inputs)} inputs are" if same else "all inputs but its source are"
+        lines = [f"{which} as they were when it was last compiled whole; {outlook}"]
+    else:
+        lines.append(outlook)
+    _print_now(lines, known, inputs=inputs)
+    return 0
+
+
+def _differences(newest: KnownResult, cache: MultiLevelCache, but: bytes = b"") -> list[str]:
+    """Return lines that tell what is not as it was, a few of each kind."""
     changes = []
     for path, digest in newest.inputs():
         now = cache.files.digest(path)
-        if now != digest:
+        if now != digest and path != but:
             found = now.hex() if now else "gone"
             changes.append(f"{os.fsdecode(path)} ({digest.hex()} -> {found})")
     appeared = [os.fsdecode(path) for path in newest.absent if stands(path, cache.disk)]
@@ -68,17 +114,15 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> int:
     left = len(changes) + len(appeared) - len(lines)
     if left:
         lines.append(f"and {left} more")
-    outlook = _outlook(manifest, cache)
-    if lines:
-        lines.append(outlook)
-    else:
-        lines.append(f"all {len(newest.paths)} inputs are as they were; {outlook}")
+    return lines
+
+
+def _print_now(lines: list[str], newest: KnownResult, *, inputs: bool) -> None:
     for line in lines:
         print(f"  now: {line}")
-    if arguments.inputs:
+    if inputs:
         for path, digest in newest.inputs():
             print(f"  input {digest.hex()} {os.fsdecode(path)}")
-    return 0
 
 
 def _explain_run(state: str) -> int:
@@ -143,12 +187,12 @@ def _outlook(manifest: Manifest, cache: MultiLevelCache) -> str:
         result for result in manifest.results if compare(result, cache.files.digest, exists) is None
     ]
     if not fits:
-        return "it would be made again"
+        return _AGAIN
     for result in fits:
         if all(os.path.exists(cache.zir.objects.path_of(each.digest)) for each in result.outputs):
             newest = result is manifest.results[0]
             return "it would be restored" if newest else "another stored result fits"
-    return "it would be made again: its stored output is gone"
+    return f"{_AGAIN}: its stored output is gone"
 
 
 def _what_happened(record: ActionRecord) -> str:
@@ -159,6 +203,8 @@ def _what_happened(record: ActionRecord) -> str:
     if record.outcome not in REASONS:
         return f"{record.outcome} (from another version of this tool)"
     said = Reason(record.outcome, record.detail).sentence
+    if record.outcome in ("function.made", "function.same"):
+        return f"made of functions; its command did not run: {said} [{record.outcome}]"
     if record.outcome.startswith("zir.refuse."):
         return f"made by its command, not cacheable: {said} [{record.outcome}]"
     if record.outcome.startswith("zir.skip."):

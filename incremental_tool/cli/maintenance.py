@@ -15,7 +15,7 @@ from incremental_tool.engine import statistics
 from incremental_tool.engine.settings import NO_LIMIT, Settings, parse_days, parse_size
 from incremental_tool.model.action import action_digest
 from incremental_tool.model.switch import switched_off
-from incremental_tool.store import manifest, objects
+from incremental_tool.store import air_cache, manifest, objects
 from incremental_tool.store import trim as trimming
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def stats(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def verify(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001 - one shape for all commands
-    """Read every object and manifest; list those that are not what their name says."""
+    """Read every object, manifest and function; list those that are not what their name says."""
     good = bad = 0
     for entry in trimming.entries(settings.cache_dir):
         folder, name = os.path.split(entry.path)
@@ -73,6 +73,9 @@ def verify(arguments: argparse.Namespace, settings: Settings) -> int:  # noqa: A
 
 
 def _check(kind: bytes, name: bytes, stored: bytes) -> None:
+    if kind == b"air":
+        air_cache.check(stored, bytes.fromhex(name.decode()))
+        return
     if kind == b"objects":
         digest = digest_of(objects.decode(stored))
     else:

@@ -69,6 +69,11 @@ def is_large(source: str) -> bool:
         return False
 
 
+def known_result(base: Base) -> KnownResult:
+    """Return what a base was made from, as manifests have it; its object is left out."""
+    return KnownResult(base.inputs, base.digests, base.absent, [], b"", b"", False, 0)
+
+
 class _Made(NamedTuple):
     """An object, and what it took: functions compiled, functions taken from `AirCache`."""
 
@@ -189,8 +194,7 @@ class Functions:
         imports = self._cache.files.imports(base.source)
         if imports is None or any(imports[2:]):  # a computed #include is one that has not changed
             return Reason("function.refuse.source", "it asks for more than the names of files")
-        known = KnownResult(base.inputs, base.digests, base.absent, [], b"", b"", False, 0)
-        for path, recorded in known.inputs():
+        for path, recorded in known_result(base).inputs():
             if path != base.source and digest(path) != recorded:
                 return Reason("function.refuse.input", os.fsdecode(path))
         for path in base.absent:

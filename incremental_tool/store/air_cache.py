@@ -118,9 +118,7 @@ class AirCache:
 
     def cut(self, output: bytes) -> Optional[list[Any]]:
         """Return what was derived from a base; None without."""
-        found: Optional[list[Any]] = self._load(
-            self._name(b"cut", output), CUT_MAGIC, lambda *body: list(body)
-        )
+        found: Optional[list[Any]] = self._load(self._name(b"cut", output), CUT_MAGIC, _cut)
         return found
 
     def put_cut(self, output: bytes, body: list[Any]) -> None:
@@ -148,11 +146,7 @@ class AirCache:
     def _load(self, key: bytes, magic: bytes, shape: Callable[..., Any]) -> Any:
         path = self.path_of(key)
         try:
-            payload = unseal(magic, VERSION, read_regular(path))
-            try:
-                found = shape(*msgpack.unpackb(payload, raw=False, strict_map_key=True))
-            except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
-                raise CorruptRecord(f"unexpected shape: {error}") from error
+            found = _decode(read_regular(path), magic, shape)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -177,6 +171,27 @@ class AirCache:
             self.bytes_written += len(content)
 
 
+def check(content: bytes, key: bytes) -> None:
+    """Raise CorruptRecord unless a file's content is what a file of that name can hold.
+
+    Whose a base or a cut is, its name tells and its content does not.
+    """
+    if content.startswith(BASE_MAGIC):
+        _decode(content, BASE_MAGIC, _base)
+    elif content.startswith(CUT_MAGIC):
+        _decode(content, CUT_MAGIC, _cut)
+    else:
+        _decode(content, PIECE_MAGIC, lambda *body: _piece(key, *body))
+
+
+def _decode(content: bytes, magic: bytes, shape: Callable[..., Any]) -> Any:
+    payload = unseal(magic, VERSION, content)
+    try:
+        return shape(*msgpack.unpackb(payload, raw=False, strict_map_key=True))
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+        raise CorruptRecord(f"unexpected shape: {error}") from error
+
+
 def _base(
     action: Any,
     source: Any,
@@ -199,6 +214,10 @@ def _base(
         _of(bytes, text),
         _of(bytes, content),
     )
+
+
+def _cut(identity: Any, *rest: Any) -> list[Any]:
+    return [_of(bytes, identity), *rest]
 
 
 def _piece(key: bytes, named: Any, functions: Any, windows: Any, codec: Any, content: Any) -> Piece:

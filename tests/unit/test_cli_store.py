@@ -9,6 +9,8 @@ import pytest
 from command_bench import Bench
 
 import incremental_tool
+from incremental_tool.store.air_cache import BASE_MAGIC, AirCache, Base, Piece
+from incremental_tool.store.objects import read_regular
 from incremental_tool.store.trim import entries
 
 if TYPE_CHECKING:
@@ -294,3 +296,48 @@ def test_doctor_finds_what_is_wrong(
     assert f"gcc: {wrapper} is not a compiler that is known; never cached" in ran.out
     assert "clang: not found" in ran.out
     assert not (tmp_path / ".incremental").exists()
+
+
+# --- functions -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(built: Bench) -> AirCache:
+    """Return what is kept of a unit's functions beside a store: a base, a cut and a piece."""
+    air = AirCache(b"/project", built.cache.settings.cache_dir, print)
+    air.put_base(b"a.o", Base(b"a" * 16, b"a.c", [b"a.c"], b"d" * 16, [], [], b"int f;", b"o"))
+    air.put_cut(b"a.o", [b"i" * 16, b"text"])
+    air.put_piece(b"k" * 16, Piece([b"f"], [(1, 2, 1, 3)], b"object"))
+    return air
+
+
+@pytest.mark.usefixtures("kept")
+def test_functions_are_verified_counted_and_removed(built: Bench, tool: Any) -> None:
+    """They are entries of the store like objects: good, within its size, trimmed and cleaned."""
+    assert tool("verify").out == "5 good, 0 damaged, 0 set aside earlier\n"
+    assert "store:      5 files, " in tool("stats").out
+    assert tool("trim", "--size", "0").out.startswith("removed 5 of 5 files; ")
+    AirCache(b"/", built.cache.settings.cache_dir, print).put_cut(b"a.o", [b"i" * 16])
+    built.write(".incremental/functions.off", "a.o: differs\n")
+    built.write(".incremental/differs-" + "0a" * 16 + ".whole.o", "")
+    assert tool("clean", "--store").status == 0
+    assert sorted(os.listdir(".")) == ["in", "log", "out"]
+
+
+def test_verify_finds_damaged_functions(built: Bench, kept: AirCache, tool: Any) -> None:
+    """A piece under another name and a damaged base are told of."""
+    other = kept.path_of(b"o" * 16)
+    os.makedirs(os.path.dirname(other), exist_ok=True)
+    os.rename(kept.path_of(b"k" * 16), other)
+    (largest,) = [
+        path
+        for path in store_of(built)
+        if b"/air/" in path and read_regular(path).startswith(BASE_MAGIC)
+    ]
+    os.truncate(largest, 40)
+    ran = tool("verify")
+
+    assert ran.status == 1
+    assert "3 good, 2 damaged, 0 set aside earlier\n" in ran.out
+    assert f"damaged: {os.fsdecode(other)}: " in ran.out
+    assert f"damaged: {os.fsdecode(largest)}: " in ran.out
