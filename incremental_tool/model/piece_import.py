@@ -31,6 +31,7 @@ from incremental_tool.model.elf_object import (
     LOCAL,
     MERGED,
     NO_TYPE,
+    OBJECT,
     OF_FILE,
     OF_SECTION,
     OF_STRINGS,
@@ -150,7 +151,8 @@ class PieceImport:
         self._waiting.append(section)
 
     def follow(self) -> None:
-        """Bring what the taken sections refer to."""
+        """Bring what the taken sections refer to, and the statics that are named after them."""
+        self._bring_own()
         while self._waiting:
             section = self._waiting.pop()
             home, start = self._place(section)
@@ -175,6 +177,23 @@ class PieceImport:
             tables.setdefault(home, []).append((row[0] + start, row[1], code_, addend))
         for home, rows in tables.items():
             self.draft.relocate(home, sorted(rows))
+
+    def _bring_own(self) -> None:
+        """Bring `f.x` for each function `f`: clang writes `x` even if only its value is used."""
+        piece = self.piece
+        names = piece.symbol_names
+        own = tuple(
+            names[each] + b"." for part in self.parts for each in self.residents.get(part, ())
+        )
+        if not own:
+            return
+        for symbol, row in enumerate(piece.symbols):
+            if row[TYPE] == OBJECT and names[symbol].startswith(own):
+                section = piece.section_of(symbol)
+                if section is None or section in self.homes:
+                    continue
+                if piece.sections[section][FLAGS] & (ALLOCATED | EXECUTABLE | GROUPED) == ALLOCATED:
+                    self._bring(section)
 
     def _is_local(self, code: int) -> bool:
         base = self.draft.base

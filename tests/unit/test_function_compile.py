@@ -117,6 +117,7 @@ def test_a_changed_function_is_compiled_by_itself(unit: Unit) -> None:
         {"counts": "  puts(__func__);\n  return a;"},
         {"plain": "  return helper(a) + (int)sizeof(struct pair);", "says": "  return a + 1;"},
         {"helper": "  return a - counter;"},
+        {"plain": "  static const int factor = 9;\n  return helper(a) * factor + SHAPE;"},
         {"plain": "  static void *const t[] = {&&x, &&y};\n  goto *t[helper(a) & 1];\n"
          "x: return 1;\ny: return 2;"},
         {"plain": "  double d = a * 1.25 + helper(a);\n  return (int)d;"},
