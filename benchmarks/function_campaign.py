@@ -27,6 +27,8 @@ from function_edits import KINDS, edit
 from function_lab import ENVIRONMENT, Lab
 from real_sources import fetch
 
+from incremental_tool.engine import function_compile
+
 LUA = ("lparser.c", "lvm.c", "lstrlib.c", "lapi.c", "lgc.c", "ltable.c", "lcode.c", "ldebug.c")
 FILES = {"lua": LUA, "zlib": ZLIB, "sqlite": ("sqlite3.c",)}
 LEVELS = {
@@ -111,6 +113,7 @@ def main() -> int:
     parser.add_argument("--compilers", nargs="+", choices=tuple(LEVELS), default=list(LEVELS))
     parser.add_argument("--options", nargs="+", help="instead of all levels: for example '-O0 -g'")
     chosen = parser.parse_args()
+    function_compile.MIN_SOURCE = 1  # small sources have corners, too
     tally: Counter[str] = Counter()
     differed = 0
     for group in chosen.sources:

@@ -37,7 +37,7 @@ HOOKS = [
     ("engine.command_cache", "CommandCache._explain"),
     ("engine.command_cache", "CommandCache._begin"),
     ("engine.command_cache", "CommandCache._start"),
-    ("engine.command_cache", "_scratch_file"),
+    ("engine.command_cache", "nameless_file"),
     ("engine.command_cache", "CommandCache._store"),
     ("engine.command_cache", "CommandCache._take"),
     ("engine.command_cache", "CommandCache._inputs"),
