@@ -50,7 +50,11 @@ class NamedTuple(tuple):  # type: ignore[type-arg]  # the items have many types
 
     @classmethod
     def _make(cls, values: Any) -> Any:
-        return cls(*values)
+        """Return one with all its items from any iterable: quicker than to call the class."""
+        made = tuple.__new__(cls, values)
+        if len(made) != cls._size:
+            raise TypeError(f"{cls.__name__} has {cls._size} items, not {len(made)}")
+        return made
 
     def _replace(self, **named: Any) -> Any:
         """Return one with other items in place of those that are named."""

@@ -34,11 +34,13 @@ class _Spawned:
     def __init__(self, process: int) -> None:
         self._process = process
         self._status: Optional[int] = None
+        self.cpu_seconds = 0.0
 
     def wait(self) -> int:
         if self._status is None:
-            _, status = os.waitpid(self._process, 0)
+            _, status, used = os.wait4(self._process, 0)
             self._status = os.waitstatus_to_exitcode(status)
+            self.cpu_seconds = used.ru_utime + used.ru_stime
         return self._status
 
 
@@ -59,6 +61,11 @@ def start(
     from subprocess import Popen
 
     return Popen(argv, env=environment, stdout=stdout, stderr=stderr)
+
+
+def cpu_seconds_of(process: Waiting) -> float:
+    """Return the CPU seconds, user and system, of a program that has ended; 0 if not known."""
+    return process.cpu_seconds if isinstance(process, _Spawned) else 0.0
 
 
 def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:

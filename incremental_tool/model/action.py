@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-KEY_VERSION = b"1"
-"""Raised when the meaning of a field changes: older results are then never found."""
+KEY_VERSION = b"2"
+"""Raised when the meaning of a field changes: older results are then never found.
+
+Also raised with the format of manifests (2 has codes): where tools of several versions share a
+cache folder, none takes another's manifests for damaged ones.
+"""
 
 Fields = list[tuple[str, bytes]]
 

@@ -63,6 +63,9 @@ _IDENTITY = b"\x7fELF\x02\x01\x01"
 _SYSTEMS = (0, 3)  # System V's and GNU's
 _RELOCATABLE = 1
 _MOST_ALIGNED = 1 << 20
+_CODE, _UNLIKELY = b".text.", b".text.unlikely."
+_APART = (b"startup.", b"exit.", b"hot.")
+"""What stands before the names of functions that gcc expects to run then, or often."""
 
 
 class RefusedObject(Exception):  # noqa: N818 - it is a refusal, and never leaves the model
@@ -205,6 +208,25 @@ class ElfObject:
         if self.section_names.count(name) != 1:
             return None
         return self.section_names.index(name)
+
+
+def placed_functions(content: bytes) -> dict[bytes, bool]:
+    """Return the functions that have sections of their own, and whether each is unlikely to run.
+
+    gcc puts a function that always comes to something unlikely (a call of `abort`, say) among
+    its like, and the parts of others that are unlikely, too. An object that cannot be read has
+    no functions.
+    """
+    try:
+        names = ElfObject(content).section_names
+    except RefusedObject:
+        return {}
+    found = {name[len(_UNLIKELY) :]: True for name in names if name.startswith(_UNLIKELY)}
+    for name in names:
+        if name.startswith(_CODE) and not name.startswith(_UNLIKELY):
+            name = name[len(_CODE) :]  # noqa: PLW2901 - it is shorter now
+            found[name[name.startswith(_APART) and name.index(b".") + 1 :]] = False
+    return found
 
 
 def words(content: bytes) -> array[int]:

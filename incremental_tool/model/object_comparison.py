@@ -353,7 +353,8 @@ class _Comparison:
         if full.sort(section)[2] != made.sort(there)[2]:
             return False
         if flags & MERGED:
-            return self._literal(full, section, offset) == self._literal(made, there, place)
+            mine, its = self._literal(full, section, offset), self._literal(made, there, place)
+            return mine == its or (not flags & OF_STRINGS and _overlap(mine, its))
         item, other = full.item_at(section, offset), made.item_at(there, place)
         if item is None:
             if flags & EXECUTABLE:
@@ -389,7 +390,7 @@ class _Comparison:
         return True
 
     @staticmethod
-    def _literal(view: View, section: int, offset: int) -> object:
+    def _literal(view: View, section: int, offset: int) -> tuple[bytes, int]:
         row = view.read.sections[section]
         content = view.read.bytes_of(section)
         width = max(row[ENTRY], 1)
@@ -399,7 +400,7 @@ class _Comparison:
         end = offset
         while 0 <= end < len(content) and content[end : end + width] != bytes(width):
             end += width
-        return content[offset:end] if 0 <= offset < len(content) else None
+        return (content[offset:end], 0) if 0 <= offset < len(content) else (b"", -1)
 
     @staticmethod
     def _say(view: View, target: Target) -> str:
@@ -484,6 +485,13 @@ def _unwinding(view: View) -> Counter[tuple[bytes, bytes]]:
         if rows:
             found[b"those of exceptions", b""] += len(rows)
     return found
+
+
+def _overlap(one: tuple[bytes, int], two: tuple[bytes, int]) -> bool:
+    """Return whether a constant is a part of a longer one: so gcc saves itself the shorter."""
+    ours, theirs = one[0][one[1] :], two[0][two[1] :]
+    size = min(len(ours), len(theirs))
+    return len(one[0]) != len(two[0]) and size > 0 and ours[:size] == theirs[:size]
 
 
 def _text(name: bytes) -> str:

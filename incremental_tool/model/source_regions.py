@@ -30,7 +30,7 @@ from incremental_tool.model.translation_unit import FUNCTION, Item
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import NamedTuple, Optional, Union
 
     _Spans = tuple[tuple[int, int], ...]
@@ -143,17 +143,18 @@ def thin(
     source: bytes,
     regions: Sequence[Region],
     keep: Collection[int],
-    hollow: Collection[int] = frozenset(),
+    hollow: Optional[Mapping[int, bytes]] = None,
 ) -> bytes:
     """Return the source with `;` for each body that can be blanked, but those of some items.
 
-    Of those that are `hollow` an empty body stays.
+    Of those that are `hollow` the body that it says stays instead.
     """
+    hollow = hollow or {}
     parts = []
     at = 0
     for region in regions:
         if region.opened >= at and region.item not in keep:
-            instead = b"{}" if region.item in hollow else b";"
+            instead = hollow.get(region.item, b";")
             parts += [source[at : region.opened], instead]
             _blank(parts, source, region, len(instead))
             at = region.closed

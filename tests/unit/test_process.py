@@ -98,3 +98,15 @@ def test_signals_that_python_ignores_are_not_ignored() -> None:
     """A program that writes to nobody ends."""
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
     assert process.run(["sh", "-c", "kill -PIPE $$"], PATH) == -signal.SIGPIPE
+
+
+def test_the_cpu_time_of_a_program_is_its_own() -> None:
+    """One that counts takes some, one that sleeps next to none."""
+    spent = []
+    for text in ("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done", "sleep 0.1"):
+        program = process.start(["sh", "-c", text], PATH)
+        assert process.cpu_seconds_of(program) == 0
+        assert program.wait() == 0
+        spent.append(process.cpu_seconds_of(program))
+    assert spent[0] > 0.02
+    assert spent[1] < spent[0]
