@@ -32,7 +32,7 @@ from incremental_tool.engine import function_compile
 LUA = ("lparser.c", "lvm.c", "lstrlib.c", "lapi.c", "lgc.c", "ltable.c", "lcode.c", "ldebug.c")
 FILES = {"lua": LUA, "zlib": ZLIB, "sqlite": ("sqlite3.c",)}
 LEVELS = {
-    "gcc": ("-O0", "-O0 -g", "-O0 -g -fPIC"),
+    "gcc": ("-O0", "-O0 -g", "-O0 -g -fPIC", "-O2"),
     "clang": ("-O0", "-O0 -g", "-O0 -g -fPIC"),
 }
 
@@ -68,7 +68,7 @@ def campaign(
     with tempfile.TemporaryDirectory() as scratch:
         place = os.path.join(scratch, "unit")
         shutil.copytree(folder, place)
-        lab = Lab(place, INCREMENTAL_VERIFY="1")
+        lab = Lab(place, INCREMENTAL_VERIFY="1", INCREMENTAL_FUNCTIONS_OPTIMISED="1")
         words = [compiler, *options.split(), "-w", "-c", "-o", "unit.o", name]
         with open(name, "rb") as file:
             first = file.read()

@@ -4,6 +4,7 @@
     explain    why the last run needed SCons to read its scripts, or none did; with
                a target: why it was made again, and what would be different now
     verify     read every object and manifest, and compare each with its name
+    check      compare objects made of functions that wait for it with full compiles
     trim       bring the store within its limits now
     clean      remove a project's state, and with --store the store too
     doctor     what this tool finds on this machine
@@ -40,6 +41,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         "stats": maintenance.stats,
         "explain": explain.explain,
         "verify": maintenance.verify,
+        "check": maintenance.check,
         "trim": maintenance.trim,
         "clean": clean.clean,
         "doctor": maintenance.doctor,
@@ -98,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     explain.add_argument("--inputs", action="store_true", help="list every input with its digest")
     commands.add_parser("verify", help="compare every stored object with its name")
+    commands.add_parser(
+        "check", help="compare waiting objects made of functions with full compiles"
+    )
     trim = commands.add_parser("trim", help="bring the store within its limits")
     trim.add_argument("--size", metavar="SIZE", help="limit for this trim, such as 500M")
     trim.add_argument("--age", metavar="DAYS", help="also remove what was not used for that long")

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 from incremental_tool.store.objects import is_digest_name
+from incremental_tool.store.preambles import discard
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +28,7 @@ _STATE = (
     b"functions.off",
     b"last_answer",
     b"last_recording",
+    b"preambles.off",
     b"sconsign_places.bin",
     b"stats.json",
     b"toolchains.bin",
@@ -38,8 +40,9 @@ _SIGNED = (b".gitignore", b"CACHEDIR.TAG")
 """Names that others give, too: removed if the tool names itself within."""
 
 _SIGNATURE = b"made by scons-incremental"
-_SNAPSHOT = _LIBRARY = re.compile(rb"[0-9a-f]{32}")
-_DIFFERING = re.compile(rb"differs-[0-9a-f]{32}\.(?:whole|functions)\.o")
+_SNAPSHOT = _LIBRARY = _CHECK = re.compile(rb"[0-9a-f]{32}")
+_DIFFERING = re.compile(rb"differs-[0-9a-f]{32}\.(?:whole|functions|preamble)\.o")
+_PREAMBLE = re.compile(rb"[0-9a-f]{32}(?:-\d+-\d+)?(?:\.h(?:\.gch|\.pch)?|\.lock)?")
 _SCRATCH = re.compile(rb"\.incremental-\d+-\d+-\d+|\d+-\d+-[a-z]+")
 
 
@@ -49,6 +52,8 @@ def clean(arguments: argparse.Namespace, settings: Settings) -> int:
     _remove_named(os.path.join(state, b"tmp"), _SCRATCH)
     _remove_named(os.path.join(state, b"fresh"), _SNAPSHOT)
     _remove_named(os.path.join(state, b"archives"), _LIBRARY)
+    _remove_named(os.path.join(state, b"checks"), _CHECK)
+    _remove_named(os.path.join(state, b"preambles"), _PREAMBLE)
     _remove_named(state, _DIFFERING)
     _remove_files(state, _STATE)
     print(f"removed the state in {os.fsdecode(state)}")
@@ -87,8 +92,13 @@ def _is_ours(path: bytes) -> bool:
 
 def _remove_named(folder: bytes, names: re.Pattern[bytes]) -> None:
     for name in _names(folder):
-        if names.fullmatch(name) or _SCRATCH.fullmatch(name):
-            os.unlink(os.path.join(folder, name))
+        path = os.path.join(folder, name)
+        if not (names.fullmatch(name) or _SCRATCH.fullmatch(name)):
+            continue
+        if names is _PREAMBLE:
+            discard(path)  # it may be a folder, with a copy of a source
+        else:
+            os.unlink(path)
     _remove_empty(folder)
 
 

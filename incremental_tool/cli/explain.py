@@ -187,7 +187,8 @@ def _outlook(manifest: Manifest, cache: MultiLevelCache) -> str:
         result for result in manifest.results if compare(result, cache.files.digest, exists) is None
     ]
     if not fits:
-        return _AGAIN
+        alike = any(cache.tokens.seems_alike(result) for result in manifest.results)
+        return "only comments and blanks are others: it may be restored" if alike else _AGAIN
     for result in fits:
         if all(os.path.exists(cache.zir.objects.path_of(each.digest)) for each in result.outputs):
             newest = result is manifest.results[0]
@@ -203,8 +204,12 @@ def _what_happened(record: ActionRecord) -> str:
     if record.outcome not in REASONS:
         return f"{record.outcome} (from another version of this tool)"
     said = Reason(record.outcome, record.detail).sentence
+    if record.outcome == "zir.hit.tokens":
+        return f"its command did not run: {said} [{record.outcome}]"
     if record.outcome in ("function.made", "function.same"):
         return f"made of functions; its command did not run: {said} [{record.outcome}]"
+    if record.outcome == "preamble.made":
+        return f"made without its command: {said} [{record.outcome}]"
     if record.outcome.startswith("zir.refuse."):
         return f"made by its command, not cacheable: {said} [{record.outcome}]"
     if record.outcome.startswith("zir.skip."):

@@ -22,20 +22,19 @@ Knows nothing of SCons: a `Request` says what is to be run.
 from __future__ import annotations
 
 import os
-import stat as stat_module
 import sys
 import time
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.nameless import close_all, content_of, nameless_file
 from incremental_tool.base.pattern import lazily
-from incremental_tool.base.process import start
+from incremental_tool.base.process import cpu_seconds_of, start
+from incremental_tool.engine.made import absent_of, digests_of, output_at
 from incremental_tool.engine.plan import Standing
 from incremental_tool.model.action import action_digest, difference
 from incremental_tool.model.fingerprint import newest_ns
 from incremental_tool.model.reason import Reason
-from incremental_tool.store.manifest import MAX_STREAM, KnownResult, Output
-from incremental_tool.store.objects import MAX_OBJECT
+from incremental_tool.store.manifest import MAX_STREAM, KnownResult
 from incremental_tool.store.zir_cache import Hit, Miss, put_in_place, stands
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
@@ -45,8 +44,9 @@ if TYPE_CHECKING:
 
     from incremental_tool.base.process import Waiting
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
-    from incremental_tool.engine.plan import Found, Plan, Request
+    from incremental_tool.engine.plan import Plan, Request
     from incremental_tool.engine.planner import Planner
+    from incremental_tool.engine.token_key import Alike
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
@@ -61,19 +61,21 @@ _COLORS = lazily(rb"\x1b\[[0-9;]*[mK]")
 
 
 class _Done(NamedTuple):
-    """A command that was run: its exit status, what it said, and for how long it ran."""
+    """A command that was run: its exit status, what it said, how long it ran, and its CPU time."""
 
     status: int
     stdout: bytes
     stderr: bytes
     milliseconds: int
+    cpu_seconds: float
 
 
 class Missed(NamedTuple):
     """A command for which no result is known: how to run it, and why it must be.
 
     Without a plan it is run as SCons would run it, and counted as `end`. With `base_words` behind
-    it, it makes an object that single functions can be replaced in: that is kept apart.
+    it, it makes an object that single functions can be replaced in: that is kept apart. `nearest`
+    is the newest known result.
     """
 
     end: str
@@ -81,6 +83,7 @@ class Missed(NamedTuple):
     action: bytes = NO_DIGEST
     reason: Reason = Reason("zir.miss.new")
     base_words: tuple[str, ...] = ()
+    nearest: Optional[KnownResult] = None
 
 
 class CommandCache:
@@ -129,8 +132,8 @@ class CommandCache:
                 if self._cache.trace is not None:
                     self._cache.trace.note_kind(plan.kind)
                 action = action_digest(plan.fields)
-                found = self._lookup(action, plan)
-                if isinstance(found, Hit):
+                found = self._lookup(request, plan, action)
+                if not isinstance(found, Miss):
                     self._restore(request, plan, action, found)
                     statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
                     statistics.add("hits")
@@ -144,9 +147,13 @@ class CommandCache:
                 if made is not None:
                     self._count_functions(request, made, action, started)
                     return None
+                made = self._cache.preambles.make(request, plan, action)
+                if made is not None:
+                    self._count_preamble(request, made, action, started)
+                    return None
                 reason = self._explain(request, action, plan, found.reason)
                 words = self._cache.functions.base_words(plan, found)
-                missed = Missed(end, plan, action, reason, words)
+                missed = Missed(end, plan, action, reason, words, found.nearest)
                 statistics.add("us_lookup", int((time.perf_counter() - started) * 1e6))
                 return missed
         except Exception as error:
@@ -170,6 +177,16 @@ class CommandCache:
         self._cache.log_outcome(request.targets, action, NO_DIGEST, made, 0)
         statistics.add("us_functions", int((time.perf_counter() - started) * 1e6))
         statistics.add("by_function")
+
+    def _count_preamble(
+        self, request: Request, made: Reason, action: bytes, started: float
+    ) -> None:
+        """Count an object that was compiled with a precompiled preamble, not by the command."""
+        statistics = self._cache.statistics
+        self._cache.note(made, request.targets)
+        self._cache.log_outcome(request.targets, action, NO_DIGEST, made, 0)
+        statistics.add("us_preamble", int((time.perf_counter() - started) * 1e6))
+        statistics.add("by_preamble")
 
     def finish(self, request: Request, missed: Missed, plain: Callable[[], int]) -> int:
         """Run a command for which `begin` knew no result; return its exit status."""
@@ -204,13 +221,20 @@ class CommandCache:
 
     # --- hit ------------------------------------------------------------------
 
-    def _lookup(self, action: bytes, plan: Plan) -> Union[Hit, Miss]:
+    def _lookup(self, request: Request, plan: Plan, action: bytes) -> Union[Hit, Alike, Miss]:
         files, disk = self._cache.files, self._cache.disk
-        return self._cache.zir.lookup(
+        found = self._cache.zir.lookup(
             action, len(plan.outputs), files.digest, lambda path: stands(path, disk)
         )
+        if plan.tokens is None or isinstance(found, Hit):
+            return found
+        alike = self._cache.tokens.find(plan, found)
+        if isinstance(alike, Reason):
+            self._cache.note(alike, request.targets)
+            return found
+        return alike or found
 
-    def _restore(self, request: Request, plan: Plan, action: bytes, hit: Hit) -> None:
+    def _restore(self, request: Request, plan: Plan, action: bytes, hit: Union[Hit, Alike]) -> None:
         statistics = self._cache.statistics
         if request.rewrite:
             clear(plan.outputs)
@@ -225,9 +249,14 @@ class CommandCache:
             self._cache.archives.learn(plan.outputs[0], plan.archiving, hit.result, hit.contents[0])
         statistics.add("command_ms_saved", hit.result.milliseconds)
         self._say(hit.result.stdout, hit.result.stderr, hit.result.colored and not request.terminal)
+        outcome: Union[str, Reason] = "hit"
+        if not isinstance(hit, Hit):
+            outcome = hit.reason
+            self._cache.note(outcome, request.targets)
+            self._cache.zir.store(action, plan.fields, hit.result, hit.contents)
         names = _logged(request.targets, plan.kind)
         self._cache.log_outcome(
-            names, action, result_digest(hit.result), "hit", hit.result.milliseconds
+            names, action, result_digest(hit.result), outcome, hit.result.milliseconds
         )
 
     # --- miss -----------------------------------------------------------------
@@ -281,7 +310,7 @@ class CommandCache:
                 self._cache.files.forget(path)
             stdout, stderr = (content_of(stream) for stream in streams)
             close_all(streams)
-            done = _Done(status, stdout, stderr, milliseconds)
+            done = _Done(status, stdout, stderr, milliseconds, cpu_seconds_of(process))
             self._say(done.stdout, done.stderr, strip=False)
             started = time.perf_counter()
             end = self._finish(request, plan, missed, done, began_ns)
@@ -349,10 +378,10 @@ class CommandCache:
         found = plan.collect(done.stderr)
         if isinstance(found, Reason):
             return self._not_stored(request, plan, action, found)
-        inputs = self._inputs(found, began_ns)
+        inputs = digests_of(found.inputs, self._cache.files, began_ns)
         if isinstance(inputs, Reason):
             return self._not_stored(request, plan, action, inputs)
-        absent = self._absent(found, began_ns)
+        absent = absent_of(found.absent, self._cache, began_ns)
         if isinstance(absent, Reason):
             return self._not_stored(request, plan, action, absent)
         if max(len(done.stdout), len(done.stderr)) > MAX_STREAM:
@@ -361,7 +390,7 @@ class CommandCache:
             )
         outputs, contents = [], []
         for path in plan.outputs:
-            taken = self._take(path)
+            taken = output_at(path, self._cache)
             if isinstance(taken, Reason):
                 return self._not_stored(request, plan, action, taken)
             outputs.append(taken[0])
@@ -381,57 +410,18 @@ class CommandCache:
         if missed.base_words:
             skipped = self._cache.functions.learn(plan, action, result, contents[0])
         else:
+            if plan.tokens is not None:
+                result = self._cache.tokens.codes(plan, result, missed.nearest, request.directory)
             skipped = self._cache.zir.store(action, plan.fields, result, contents)
+            self._cache.functions.learn_contained(plan, action, result, contents[0])
         if skipped is not None:
             return self._not_stored(request, plan, action, skipped)
+        if plan.preamble is not None and missed.reason.id == "zir.miss.input-changed":
+            self._cache.preambles.learn(request, plan, action, result, done.cpu_seconds)
         names = _logged(request.targets, plan.kind)
         digest = result_digest(result)
         self._cache.log_outcome(names, action, digest, missed.reason, done.milliseconds)
         return "stored"
-
-    def _inputs(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
-        files = self._cache.files
-        digests = []
-        for path in found.inputs:
-            if files.moved_since(path, began_ns):
-                return Reason("zir.skip.input-moved", os.fsdecode(path))
-            digest = files.digest(path)
-            if digest is None:
-                return Reason("zir.skip.input-moved", os.fsdecode(path))
-            digests.append(digest)
-        return digests
-
-    def _absent(self, found: Found, began_ns: int) -> Union[list[bytes], Reason]:
-        """Return where the command looked in vain.
-
-        What stands there now stood there before, for an import that was not carried out, or it
-        came up while the command ran: then which of the two the command saw is not known.
-        """
-        files, disk = self._cache.files, self._cache.disk
-        absent = []
-        for path in found.absent:
-            if not stands(path, disk):
-                absent.append(path)
-            elif files.moved_since(path, began_ns):
-                return Reason("zir.skip.input-moved", os.fsdecode(path))
-        return absent
-
-    def _take(self, path: bytes) -> Union[tuple[Output, bytes], Reason]:
-        try:
-            status = os.lstat(path)
-            if not stat_module.S_ISREG(status.st_mode):
-                return Reason("zir.skip.output-missing", os.fsdecode(path))
-            if status.st_size > MAX_OBJECT:
-                return Reason("zir.skip.output-too-large", os.fsdecode(path))
-            content = self._cache.disk.read(path)
-        except OSError:
-            return Reason("zir.skip.output-missing", os.fsdecode(path))
-        permissions = status.st_mode & 0o777
-        full = 0o777 if permissions & 0o111 else 0o666
-        lessened = permissions == full & ~self._cache.umask
-        digest = digest_of(content)
-        output = Output(path, full if lessened else permissions, lessened, digest, len(content))
-        return output, content
 
     # --- telling --------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from incremental_tool.base.errors import CorruptRecord
+from incremental_tool.base.pattern import lazily
 from incremental_tool.engine.function_compile import is_large
 from incremental_tool.engine.plan import Found, Plan, Request
 from incremental_tool.engine.settings import NONE
@@ -24,9 +25,11 @@ from incremental_tool.model.compile_command import (
     dependency_words,
 )
 from incremental_tool.model.depfile import parse_depfile
-from incremental_tool.model.function_command import function_command
+from incremental_tool.model.function_command import FunctionCommand, function_command
 from incremental_tool.model.include_search import SearchDirs, absent_candidates, assembler_absent
+from incremental_tool.model.preamble_command import preamble_command
 from incremental_tool.model.reason import Reason
+from incremental_tool.model.token_command import token_command
 from incremental_tool.store.zir_cache import stands
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
@@ -39,9 +42,12 @@ if TYPE_CHECKING:
     from incremental_tool.model.assembler_command import (
         AssembleCommand,
     )
-    from incremental_tool.model.function_command import FunctionCommand
     from incremental_tool.model.imports import Imports
+    from incremental_tool.model.preamble_command import PreambleCommand
 
+
+_MEASURED = lazily(rb"/gcc/x86_64-[^/]*/12(?:\.[0-9.]+)?/include")
+"""gcc's own headers, where it is the one whose optimisations are known: others have others."""
 
 _PREPROCESSED_WITHOUT_DEPFILE = "assembler"
 
@@ -58,12 +64,16 @@ def plan_compile(
     )
     if isinstance(toolchain, Reason):
         return toolchain
-    fields = driver_fields("compile", command, command.words, toolchain, request, cache)
+    functions = _functions(command, toolchain, cache)
+    words = command.words
+    if isinstance(functions, FunctionCommand):
+        words = (*words, *functions.contained)
+    fields = driver_fields("compile", command, words, toolchain, request, cache)
     if isinstance(fields, Reason):
         return fields
     depfile = cache.scratch.path("d")
     extra = dependency_words(command, os.fsdecode(depfile))
-    argv = [*command.launcher, *command.words]
+    argv = [*command.launcher, *words]
     after = None
     if extra is None:
         after = dependency_query(command, os.fsdecode(depfile))
@@ -99,7 +109,12 @@ def plan_compile(
         after,
         colored,
         collect,
-        functions=_functions(command, toolchain, cache),
+        functions=functions,
+        tokens=token_command(command, toolchain.family, request.environment)
+        if cache.settings.tokens
+        else None,
+        preamble=None if words != command.words else _preamble(command, toolchain, cache),
+        source=command.source,
     )
 
 
@@ -109,7 +124,17 @@ def _functions(
     """Return how single functions of a unit are compiled; None for one too small to gain by it."""
     if cache.settings.functions == NONE or not is_large(command.source):
         return None
-    return function_command(command, toolchain.family)
+    contain = cache.settings.optimised and any(map(_MEASURED.search, toolchain.standard_dirs))
+    return function_command(command, toolchain.family, contain=contain)
+
+
+def _preamble(
+    command: CompileCommand, toolchain: Toolchain, cache: MultiLevelCache
+) -> Union[PreambleCommand, Reason, None]:
+    """Return how a unit is compiled with its preamble precompiled, or why it cannot be."""
+    if cache.settings.preamble == NONE or command.language not in ("c", "c++"):
+        return None
+    return preamble_command(command, toolchain.family)
 
 
 def plan_assembly(

@@ -6,11 +6,13 @@ as it was: the caller has seen to that.
 
 Format of a cut (msgpack)::
 
-    [identity of the base 16, preprocessed text without markers, items, regions, by line, names]
+    [identity of the base 16, preprocessed text without markers, items, regions, by line, names,
+     macros]
     items    [[kind, start, end, header end, name, static, inline, plain], ...]
     regions  [[item, first line, last line, body start, body end, blankable], ...]
     by line  [item, ...] whose text depends on the line that it stands on, or nil: not known yet
     names    [name, ...] of functions and static variables, which no other unit has
+    macros   a `model.macro_record.MacroRecord`, or nil: the unit is preprocessed for each edit
 
 Knows nothing of edits.
 """
@@ -25,6 +27,7 @@ from incremental_tool.base.process import start
 from incremental_tool.engine.function_rules import (
     KEEPER,
     Text,
+    changed_functions,
     kept,
     own_names,
     without_comments,
@@ -32,18 +35,20 @@ from incremental_tool.engine.function_rules import (
 )
 from incremental_tool.model.c_tokens import code_of
 from incremental_tool.model.function_command import (
+    INCLUDING,
     FunctionCommand,
     compile_words,
     preprocess_words,
     whole_words,
 )
+from incremental_tool.model.macro_record import MacroRecord, changes_otherwise, macro_record
 from incremental_tool.model.reason import Reason
-from incremental_tool.model.source_regions import Region, regions_of
+from incremental_tool.model.source_regions import Region, regions_of, thin
 from incremental_tool.model.translation_unit import BLANK, FUNCTION, Item, cut
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any, NamedTuple, Optional, Union
 
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
@@ -53,6 +58,7 @@ else:
 
 
 _MARKERS = lazily(rb"(?m:^#(?:line)?[ \t]+[0-9][^\n]*\n)|(?:^|(?<=\n))[ \t]*\n")
+_NO_NAME = frozenset(b'"\\\n')  # bytes that a line marker would have to escape
 _MOVED = 100_000
 """Lines by which a text is moved to see what depends on them."""
 
@@ -74,12 +80,14 @@ class Unit:
         regions: Sequence[Region],
         names: frozenset[bytes],
         by_line: Optional[frozenset[int]] = None,
+        macros: Optional[MacroRecord] = None,
     ) -> None:
         self.base = base
         self.text = text
         self.regions = regions
         self.names = names
         self.by_line = by_line
+        self.macros = macros
 
     @property
     def functions(self) -> int:
@@ -100,6 +108,7 @@ class Unit:
             [list(region) for region in self.regions],
             None if self.by_line is None else sorted(self.by_line),
             sorted(self.names),
+            None if self.macros is None else list(self.macros),
         ]
 
 
@@ -111,7 +120,7 @@ class Compiler:
     ) -> None:
         self.command = command
         # Messages are looked through, and never shown.
-        self._environment = {**environment, "LC_ALL": "C"}
+        self.environment = {**environment, "LC_ALL": "C"}
         self._cache = cache
 
     def run(self, argv: Sequence[str]) -> Ran:
@@ -119,17 +128,21 @@ class Compiler:
         streams: list[int] = []
         try:
             streams.extend(nameless_file() for _ in range(2))
-            status = start(argv, self._environment, *streams).wait()
+            status = start(argv, self.environment, *streams).wait()
             return Ran(status, b"".join(map(content_of, streams)))
         finally:
             close_all(streams)
 
-    def preprocessed(self, text: bytes) -> Union[bytes, Reason]:
-        """Return a text preprocessed as if it were the source's. Raises OSError."""
+    def preprocessed(self, text: bytes, *more: str) -> Union[bytes, Reason]:
+        """Return a text preprocessed as if it were the source's. Raises OSError.
+
+        `more` are further words for the compiler.
+        """
         unit, place = (self._cache.scratch.path(name) for name in ("unit", "text"))
         try:
             write_file(unit, text)
-            ran = self.run(preprocess_words(self.command, os.fsdecode(unit), os.fsdecode(place)))
+            words = preprocess_words(self.command, os.fsdecode(unit), os.fsdecode(place))
+            ran = self.run([*words, *more])
             if ran.status or ran.said:
                 return Reason("function.refuse.messages", "of the preprocessor")
             found = self._cache.disk.read(place)
@@ -149,6 +162,10 @@ class Compiler:
             return self._cache.disk.read(place), ran.said
         finally:
             remove_files(unit, place)
+
+    def read(self, path: bytes) -> bytes:
+        """Return a file's content. Raises OSError."""
+        return self._cache.disk.read(path)
 
     def whole(self) -> Union[bytes, Reason]:
         """Return the object of the source as it is, compiled as a base is. Raises OSError."""
@@ -206,26 +223,67 @@ def unit_of(air: AirCache, output: bytes, base: Base, compiler: Compiler) -> Uni
         return text
     regions = [region for region in regions if region.name != KEEPER]
     unit = Unit(base, text, regions, frozenset(own_names(text)))
+    unit.macros = _macros_of(unit, compiler)
     air.put_cut(output, unit.body())
     return unit
 
 
+def stands_for(
+    regions: Sequence[Region], touched: Collection[int], hollow: Mapping[int, bytes]
+) -> dict[int, bytes]:
+    """Return what a thin unit has for the bodies of functions, as `changed_functions` wants it."""
+    return {
+        region.item: hollow.get(region.item, b";")
+        for region in regions
+        if region.opened >= 0 and region.item not in touched
+    }
+
+
+def _macros_of(unit: Unit, compiler: Compiler) -> Optional[MacroRecord]:
+    """Return the macros of a unit if its bodies may be left out; raises OSError.
+
+    That all other items stay what they are without the bodies is proved here, once, so that an edit
+    needs to ask only for what it touches.
+    """
+    command = compiler.command
+    source = unit.base.source
+    if not INCLUDING.isdisjoint(command.words) or not _NO_NAME.isdisjoint(source):
+        return None
+    if any(changes_otherwise(compiler.read(path)) for path in unit.base.inputs):
+        return None
+    hollow = compiler.preprocessed(kept(thin(unit.base.text, unit.regions, ()), ()))
+    there = hollow if isinstance(hollow, Reason) else text_of(hollow, judged=False)
+    if not isinstance(there, Reason):
+        there = without_keeper(there)
+    if isinstance(there, Reason):
+        return None
+    bodies = stands_for(unit.regions, (), {})
+    if isinstance(changed_functions(unit.text, there, bodies, ()), Reason):
+        return None
+    found = compiler.preprocessed(unit.base.text, "-dD")
+    standing = compiler.preprocessed(b"", "-dM")
+    if isinstance(found, Reason) or isinstance(standing, Reason):
+        return None
+    return macro_record(found, source, standing)
+
+
 def _restored(base: Base, kept: list[Any]) -> Optional[Unit]:
-    identity, text, items, regions, by_line, names = kept
+    identity, text, items, regions, by_line, names, macros = kept
     if identity != base.identity:
         return None
     return Unit(
         base,
-        Text(text, [Item(*item) for item in items]),
+        Text(text, [Item._make(item) for item in items]),
         [_region(*region) for region in regions],
         frozenset(names),
         None if by_line is None else frozenset(by_line),
+        None if macros is None else MacroRecord._make(macros),
     )
 
 
 def _region(*values: Any) -> Region:
     fields = [*values[:-1], tuple((start, end) for start, end in values[-1])]
-    return Region(*fields)
+    return Region._make(fields)
 
 
 def functions_by_line(unit: Unit, compiler: Compiler) -> Union[frozenset[int], Reason]:

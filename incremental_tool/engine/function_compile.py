@@ -11,7 +11,8 @@ The order, for a unit whose source has been edited since it was compiled whole:
 5. their sections take the place of the old ones in the base's object (`function_splice`).
 
 A compile that is not the first of its unit, and follows an edit of the source, is a *base*: the
-whole unit with a section for each function, and its object is the one that the project gets.
+whole unit with a section for each function, and its object is the one that the project gets. Of an
+optimised unit every whole compile is a base, and is stored for others, too.
 
 Rules kept: what is made is what a full compile of the unit makes, but for the order of
 sections and the names of local symbols (docs/functions.md); whatever is in doubt has a
@@ -26,15 +27,16 @@ import os
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.engine.function_base import Compiler, Unit, unit_of
+from incremental_tool.engine.function_check import Check, begin, difference, is_off, put_off
 from incremental_tool.engine.function_edit import edit_of, stretches_of
 from incremental_tool.engine.function_messages import message_of_note
 from incremental_tool.engine.settings import ALL
 from incremental_tool.model.c_tokens import code_of
-from incremental_tool.model.function_command import FunctionCommand
+from incremental_tool.model.function_command import FunctionCommand, whole_words
 from incremental_tool.model.function_splice import Piece as SplicedPiece
 from incremental_tool.model.function_splice import compose
+from incremental_tool.model.imports import find_imports
 from incremental_tool.model.line_shift import moves_between
-from incremental_tool.model.object_comparison import differences
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.air_cache import AirCache, Base, Piece
 from incremental_tool.store.manifest import KnownResult
@@ -51,14 +53,11 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
-MIN_SOURCE = 40 << 10
+MIN_SOURCE = 24 << 10
 """Bytes of a source below which starting a compiler twice takes longer than what it is spared."""
 
 MAX_CHANGED = 24
 """Functions that differ from the base at most; then a full compile makes a new base."""
-
-OFF = b"functions.off"
-"""The file in the state folder that says that an object made of functions was wrong once."""
 
 
 def is_large(source: str) -> bool:
@@ -90,13 +89,14 @@ class Functions:
         self._cache = cache
         settings = cache.settings
         self.air = AirCache(settings.state_dir, settings.cache_dir, cache.report)
+        self.checks_wait = False
 
     # --- bases ----------------------------------------------------------------
 
     def base_words(self, plan: Plan, missed: Miss) -> tuple[str, ...]:
         """Return words to compile a unit with so that functions can be replaced; mostly none."""
         command = plan.functions
-        if not isinstance(command, FunctionCommand):
+        if not isinstance(command, FunctionCommand) or command.contained:
             return ()
         if self._cache.settings.functions == ALL:
             return command.base_words
@@ -131,6 +131,15 @@ class Functions:
         )
         return None
 
+    def learn_contained(
+        self, plan: Plan, action: bytes, result: KnownResult, content: bytes
+    ) -> None:
+        """Remember a unit whose every whole compile is a base. Raises OSError."""
+        if isinstance(plan.functions, FunctionCommand) and plan.functions.contained:
+            why = self.learn(plan, action, result, content)
+            if why is not None:
+                self._cache.note(why, [plan.outputs[0]])
+
     # --- making ---------------------------------------------------------------
 
     def make(self, request: Request, plan: Plan, action: bytes) -> Optional[Reason]:
@@ -144,14 +153,15 @@ class Functions:
         base = self.air.base(plan.outputs[0])
         if base is None:
             return None
-        if os.path.exists(os.path.join(self._cache.settings.state_dir, OFF)):
-            self._cache.note(Reason("function.refuse.disabled"), request.targets)
+        off = is_off(self._cache.settings.state_dir)
+        if off is not None:
+            self._cache.report(Reason("function.refuse.disabled", off))
             return None
         compiler = Compiler(command, request.environment, self._cache)
         try:
             made = self._make(plan, action, base, compiler)
             if isinstance(made, _Made):
-                why = self._verify(plan, made, compiler)
+                why = self._verify(plan, base, made, compiler)
                 if why is None:
                     return self._put(request, plan, made)
                 made = why
@@ -180,6 +190,9 @@ class Functions:
             self.air.put_cut(plan.outputs[0], unit.body())
         if isinstance(edit, Reason):
             return edit
+        # The base asked for nothing but files, and its directives are what they were.
+        if any(any(find_imports(edit.lines(item))[2:]) for item in edit.changed):
+            return Reason("function.refuse.source", "it asks for more than the names of files")
         made = self._compose(unit, edit, compiler)
         for path in base.inputs:
             if cache.files.moved_since(path, now):
@@ -191,9 +204,6 @@ class Functions:
         if base.action != action:
             return Reason("function.refuse.command")
         digest, disk = self._cache.files.digest, self._cache.disk
-        imports = self._cache.files.imports(base.source)
-        if imports is None or any(imports[2:]):  # a computed #include is one that has not changed
-            return Reason("function.refuse.source", "it asks for more than the names of files")
         for path, recorded in known_result(base).inputs():
             if path != base.source and digest(path) != recorded:
                 return Reason("function.refuse.input", os.fsdecode(path))
@@ -270,27 +280,44 @@ class Functions:
 
     # --- proving --------------------------------------------------------------
 
-    def _verify(self, plan: Plan, made: _Made, compiler: Compiler) -> Optional[Reason]:
-        """Compare an object with that of a full compile, if it falls to this one to be compared."""
-        share = self._cache.settings.verify
-        if not share or digest_of(made.content)[0] >= share * 256:
+    def _verify(self, plan: Plan, base: Base, made: _Made, compiler: Compiler) -> Optional[Reason]:
+        """Compare an object with that of a full compile, if it falls to this one to be compared.
+
+        Returns why it must not be used. Raises OSError.
+        """
+        cache = self._cache
+        settings, output = cache.settings, plan.outputs[0]
+        if not settings.verify or digest_of(made.content)[0] >= settings.verify * 256:
+            return None
+        if settings.verify_later:
+            digest = cache.files.digest
+            inputs = [(path, digest(path) or b"") for path in base.inputs]
+            words = whole_words(compiler.command, "")[:-2]
+            environment = dict(compiler.environment)
+            check = Check(os.getcwdb(), words, environment, output, inputs, made.content)
+            put_off(settings.state_dir, check)
+            self.checks_wait = True
             return None
         whole = compiler.whole()
         if isinstance(whole, Reason):
             return whole
-        found = differences(whole, made.content)
-        self._cache.statistics.add("functions_verified")
-        if not found:
+        cache.statistics.add("functions_verified")
+        said = difference(settings.state_dir, output, whole, made.content, cache.umask)
+        if said is None:
             return None
-        state = self._cache.settings.state_dir
-        kept = os.path.join(state, b"differs-" + digest_of(plan.outputs[0]).hex().encode())
-        put_in_place(kept + b".whole.o", whole, 0o666 & ~self._cache.umask)
-        put_in_place(kept + b".functions.o", made.content, 0o666 & ~self._cache.umask)
-        said = f"{os.fsdecode(plan.outputs[0])}: {found[0]}\n"
-        put_in_place(os.path.join(state, OFF), os.fsencode(said), 0o666 & ~self._cache.umask)
-        why = Reason("function.differs", f"{said.strip()}; both are kept in {os.fsdecode(state)}")
-        self._cache.report(why)
+        kept = os.fsdecode(settings.state_dir)
+        why = Reason("function.differs", f"{said}; both are kept in {kept}")
+        cache.report(why)
         return why
+
+    def close(self) -> None:
+        """Let what waits to be compared be compared, after this build. Never raises OSError."""
+        if self.checks_wait:
+            self.checks_wait = False
+            try:
+                begin(os.getcwd(), self._cache.settings.state_dir)
+            except OSError as error:
+                self._cache.failed("the comparison of functions", error)
 
     def _put(self, request: Request, plan: Plan, made: _Made) -> Reason:
         """Put an object in its place; return what was done. Raises OSError."""

@@ -1,15 +1,19 @@
 """An edit of a unit's source: which functions it changes, and the thin unit to compile them by.
 
-Rule kept: an edit is what its lines say only when the thin unit, preprocessed, is item by item
-what the base is, but for the changed functions. A function whose text depends on the
-line that it stands on is changed, too, when that line moves.
+Rule kept: an edit is what its lines say only when each function that it touches, preprocessed,
+is that one function; or else when the thin unit, preprocessed, is item by item what the base
+is, but for the changed functions. A function whose text depends on the line that it stands on is
+changed, too, when that line moves.
 
 Knows nothing of objects.
 """
 
 from __future__ import annotations
 
-from incremental_tool.engine.function_base import functions_by_line, text_of
+from incremental_tool.base.pattern import lazily
+from incremental_tool.engine.function_addresses import addresses, static_variables
+from incremental_tool.engine.function_base import functions_by_line, stands_for, text_of
+from incremental_tool.engine.function_probe import plain_texts, probed
 from incremental_tool.engine.function_rules import (
     changed_functions,
     judge,
@@ -18,6 +22,7 @@ from incremental_tool.engine.function_rules import (
     without_comments,
     without_keeper,
 )
+from incremental_tool.model.elf_object import placed_functions
 from incremental_tool.model.line_shift import shift_at
 from incremental_tool.model.moved_regions import moved
 from incremental_tool.model.reason import Reason
@@ -26,21 +31,27 @@ from incremental_tool.model.source_regions import thin
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import NamedTuple, Union
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import NamedTuple, Optional, Union
 
     from incremental_tool.engine.function_base import Compiler, Unit
+    from incremental_tool.model.function_command import FunctionCommand
     from incremental_tool.model.line_shift import Window
     from incremental_tool.model.source_regions import Region
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
 
+_OPTIMISING = lazily(rb"#[ \t]*pragma[^\n]*\boptimize\b|\b(?:__)?optimize(?:__)?\s*\(")
+"""How a source asks for optimisations itself, and undoes words of the command by that."""
+
+
 class Edit(NamedTuple):
     """One edit.
 
-    `changed` are the texts of the changed functions, by item; `thin` is the thin unit; `windows`
-    are the lines that differ from the base's, as `model.line_shift` has them; `regions` tell where
+    `changed` are the texts of the changed functions, by item, preprocessed or as written;
+    `thin` is the thin unit; `windows` are the lines that differ from the base's, as
+    `model.line_shift` has them; `regions` tell where
     the functions lie now, by item; `text` is the source.
     """
 
@@ -50,10 +61,14 @@ class Edit(NamedTuple):
     regions: dict[int, Region]
     text: bytes
 
-    def source_of(self, item: int) -> bytes:
-        """Return the lines of a function as they are, with blanks for comments."""
+    def lines(self, item: int) -> bytes:
+        """Return the lines of a function as they are."""
         region = self.regions[item]
-        return without_comments(self.text[region.start : region.stop])
+        return self.text[region.start : region.stop]
+
+    def source_of(self, item: int) -> bytes:
+        """Return the lines of a function, with blanks for comments."""
+        return without_comments(self.lines(item))
 
     def without(self, items: Iterable[int]) -> Edit:
         """Return the edit without what it did to functions whose code stands where it stood."""
@@ -72,6 +87,8 @@ class Edit(NamedTuple):
 
 def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
     """Return what the source's text as it is changes of a unit. Raises OSError."""
+    if compiler.command.contained and _OPTIMISING.search(unit.text.text) is not None:
+        return Reason("function.refuse.optimised", "by an attribute or pragma of the source")
     changes = changed_lines(unit.base.text, text, unit.regions)
     now = moved(unit.base.text, text, unit.regions, changes)
     if isinstance(now, Reason):
@@ -86,41 +103,96 @@ def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
         for window in changes
     ]
     touched = set(now.touched)
+    regions = {region.item: region for region in now.regions}
+    alone = True  # whether what the edit changes is within the functions that it touches
+    by_place: set[int] = set()  # those that are touched because they stand on another line
     if any(end - first != new_end - new_first for first, end, new_first, new_end in windows):
         by_line = functions_by_line(unit, compiler)
         if isinstance(by_line, Reason):
             return by_line
+        alone = by_line <= regions.keys()
         for region in unit.regions:
             if region.item in by_line and shift_at(windows, region.first - 1):
-                touched.add(region.item)
-    regions = {region.item: region for region in now.regions}
-    hollow = mentioned(
-        unit.text, touched, [text[regions[item].start : regions[item].stop] for item in touched]
-    )
-    thin_unit = kept(
-        thin(text, now.regions, touched, hollow),
-        [unit.text.items[number].name for number in sorted(touched)],
-    )
-    preprocessed = compiler.preprocessed(thin_unit)
+                by_place.add(region.item)
+        touched |= by_place
+    texts = [text[regions[item].start : regions[item].stop] for item in touched]
+    contained = compiler.command.contained
+    found: Optional[dict[int, bytes]] = None
+    plain: dict[int, bytes] = {}
+    if alone and not contained:
+        plain = plain_texts(unit, regions, touched - by_place, text)
+        texts += [unit.text.item(item) for item in plain]
+        found = probed(unit, regions, touched - plain.keys(), text, compiler)
+    mentions = mentioned(unit.text, touched, [*texts, *(found or {}).values()])
+    hollow = hollow_bodies(unit, mentions, compiler.command)
+    if isinstance(hollow, Reason):
+        return hollow
+    bare = thin(text, now.regions, touched, hollow)
+    names = [unit.text.items[number].name for number in sorted(touched)]
+    statics = static_variables(unit.text) if contained else {}
+    changed: Union[dict[int, bytes], Reason]
+    if found is not None:
+        changed = {**plain, **found}
+    else:
+        plain = {}
+        bodies = stands_for(now.regions, touched, hollow)
+        changed = _compared(unit, bare, names, sorted(statics), bodies, touched, compiler)
+    if isinstance(changed, Reason):
+        return changed
+    # A plain edit uses all that its function used; what it uses besides is not looked for.
+    judged = {item: text for item, text in changed.items() if item not in plain}
+    why = judge(unit.text, judged) if judged else None
+    if why is not None:
+        return why
+    taken = addresses(unit.text, statics, changed)
+    if isinstance(taken, Reason):
+        return taken
+    return Edit(changed, kept(bare, names, taken), windows, regions, text)
+
+
+def _compared(
+    unit: Unit,
+    bare: bytes,
+    names: Sequence[bytes],
+    variables: Sequence[bytes],
+    bodies: dict[int, bytes],
+    touched: set[int],
+    compiler: Compiler,
+) -> Union[dict[int, bytes], Reason]:
+    """Return the text of each touched function, all others having been compared with the base.
+
+    `bare` is the thin unit, in which `bodies` stand for those that are left out.
+    """
+    preprocessed = compiler.preprocessed(kept(bare, names, variables))
     if isinstance(preprocessed, Reason):
         return preprocessed
     there = text_of(preprocessed, judged=False)
     if not isinstance(there, Reason):
-        there = without_keeper(there)
+        there = without_keeper(there, variables)
     if isinstance(there, Reason):
         return there
-    stands_for = {
-        region.item: b"{}" if region.item in hollow else b";"
-        for region in now.regions
-        if region.opened >= 0 and region.item not in touched
-    }
-    changed = changed_functions(unit.text, there, stands_for, touched)
-    if isinstance(changed, Reason):
-        return changed
-    why = judge(unit.text, changed)
-    if why is not None:
-        return why
-    return Edit(changed, thin_unit, windows, regions, text)
+    return changed_functions(unit.text, there, bodies, touched)
+
+
+def hollow_bodies(
+    unit: Unit, items: Collection[int], command: FunctionCommand
+) -> Union[dict[int, bytes], Reason]:
+    """Return what stands for the bodies of functions that changed ones mention.
+
+    An optimised function that calls one which is seen never to return, or always to come to what
+    is unlikely, is laid out by that: so each is like the one that it stands for.
+    """
+    if not command.contained:
+        return dict.fromkeys(items, b"{}")
+    placed = placed_functions(unit.base.content)
+    found = {}
+    for item in items:
+        name = unit.text.items[item].name
+        unlikely = placed.get(name)
+        if unlikely is None and unit.text.items[item].plain:
+            return Reason("function.refuse.shared-section", name.decode("utf-8", "replace"))
+        found[item] = b"{__builtin_trap();}" if unlikely else b"{for(;;);}"
+    return found
 
 
 def stretches_of(

@@ -94,16 +94,9 @@ def changed_functions(
     for number, item in enumerate(base.items):
         found = now.item(number)
         if number in touched:
-            if now.items[number].kind != item.kind or now.items[number].name != item.name:
-                return Reason("function.refuse.outside", _name(item))
-            if item.inline or not (item.plain and now.items[number].plain):
-                return Reason("function.refuse.kind", _name(item))
-            if not _same(base.head(number), now.head(number)):
-                return Reason("function.refuse.kind", f"the head of {_name(item)}")
-            if found.count(b"#pragma") != base.item(number).count(b"#pragma"):
-                return Reason("function.refuse.directive", _name(item))
-            if _directs(base.text, base.item(number)) or _directs(base.text, found):
-                return Reason("function.refuse.kind", f"the assembly in {_name(item)}")
+            why = judge_function(base, number, now, number)
+            if why is not None:
+                return why
             changed[number] = found
             continue
         instead = stands_for.get(number)
@@ -111,6 +104,23 @@ def changed_functions(
         if not _same(expected, found):
             return Reason("function.refuse.outside", _name(item))
     return changed
+
+
+def judge_function(base: Text, number: int, now: Text, at: int) -> Optional[Reason]:
+    """Return why a touched function cannot be replaced: it is item `at` of `now`; or None."""
+    item, found = base.items[number], now.items[at]
+    if found.kind != item.kind or found.name != item.name:
+        return Reason("function.refuse.outside", _name(item))
+    if item.inline or not (item.plain and found.plain):
+        return Reason("function.refuse.kind", _name(item))
+    if not _same(base.head(number), now.head(at)):
+        return Reason("function.refuse.kind", f"the head of {_name(item)}")
+    text = now.item(at)
+    if text.count(b"#pragma") != base.item(number).count(b"#pragma"):
+        return Reason("function.refuse.directive", _name(item))
+    if _directs(base.text, base.item(number)) or _directs(base.text, text):
+        return Reason("function.refuse.kind", f"the assembly in {_name(item)}")
+    return None
 
 
 def _directs(unit: bytes, text: bytes) -> bool:
@@ -258,21 +268,33 @@ def evaluated(text: bytes) -> set[bytes]:
     return found
 
 
-def kept(text: bytes, names: Sequence[bytes]) -> bytes:
-    """Return a unit that ends with a function that uses the named ones.
+def kept(text: bytes, names: Sequence[bytes], variables: Sequence[bytes] = ()) -> bytes:
+    """Return a unit that ends with a function that uses the named ones, and takes addresses.
 
     Without it a compiler would leave out a static function whose callers have no bodies. It also
     tells whether anything in the unit counts with `__COUNTER__`.
     """
     uses = b"".join(b" p = (void (*)(void))%s;" % name for name in names)
+    if variables:
+        uses += _addressing(variables)
     end = b"" if text.endswith(b"\n") else b"\n"
     return text + end + _KEEPING % (KEEPER, uses)
 
 
-def without_keeper(text: Text) -> Union[Text, Reason]:
-    """Return a text without the function that `kept` has put at its end."""
+def _addressing(variables: Sequence[bytes]) -> bytes:
+    taken = b"".join(b" q = &%s;" % name for name in variables)
+    return b" { __attribute__((unused)) const volatile void *volatile q;" + taken + b" }"
+
+
+def without_keeper(text: Text, variables: Sequence[bytes] = ()) -> Union[Text, Reason]:
+    """Return a text without the function that `kept` has put at its end.
+
+    No macro may stand for the name of a variable in it.
+    """
     if not text.items or text.items[-1].name != KEEPER:
         return Reason("function.refuse.outside", "the end of the source is left out")
     if b"[1 + 0]" not in text.item(len(text.items) - 1):
         return Reason("function.refuse.outside", "something counts with __COUNTER__")
+    if variables and code_of(_addressing(variables)) not in code_of(text.item(len(text.items) - 1)):
+        return Reason("function.refuse.outside", "a macro has the name of a variable")
     return Text(text.text, text.items[:-1])

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from incremental_tool.base.filesystem import Disk
     from incremental_tool.engine.archive_patch import Archives
     from incremental_tool.engine.function_compile import Functions
+    from incremental_tool.engine.preamble import PrecompiledPreambles
     from incremental_tool.engine.settings import Settings
+    from incremental_tool.engine.token_key import Tokens
     from incremental_tool.engine.toolchain import Toolchains
     from incremental_tool.engine.trace import Trace
     from incremental_tool.store.action_log import ActionLog
@@ -60,6 +62,8 @@ _WARN = frozenset(
         "state.locked",
         "store.corrupt.function",
         "function.differs",
+        "function.refuse.disabled",
+        "preamble.differs",
         "hook.failed",
         "scons.unsupported",
     }
@@ -175,6 +179,20 @@ class MultiLevelCache:
         return Functions(self)
 
     @cached_property
+    def tokens(self) -> Tokens:
+        """What a compiler can tell of the project's files."""
+        from incremental_tool.engine.token_key import Tokens
+
+        return Tokens(self)
+
+    @cached_property
+    def preambles(self) -> PrecompiledPreambles:
+        """Units that are compiled with their preambles precompiled."""
+        from incremental_tool.engine.preamble import PrecompiledPreambles
+
+        return PrecompiledPreambles(self)
+
+    @cached_property
     def scratch(self) -> Scratch:
         """Where commands and restores write on the way."""
         from incremental_tool.store.scratch import Scratch
@@ -186,7 +204,7 @@ class MultiLevelCache:
     def open_for_commands(self) -> None:
         """Open every store; called before several threads can ask for one at once."""
         self._opened = [self.zir, self.log, self.toolchains, self.archives, self.scratch]
-        self._opened.append(self.functions)
+        self._opened += [self.functions, self.preambles, self.tokens]
 
     def _make_folders(self) -> None:
         state, store = self.settings.state_dir, self.settings.cache_dir
@@ -300,6 +318,7 @@ class MultiLevelCache:
                     self.files.settle()
                     self.files.save()
                 if self._opened:
+                    self.preambles.begin_making()
                     self.archives.settle()
                     self.toolchains.save()
                     self.log.commit()
@@ -342,4 +361,5 @@ class MultiLevelCache:
     def close(self) -> None:
         """Let another build write this project's state."""
         if self._opened:
+            self.functions.close()
             self.log.close()

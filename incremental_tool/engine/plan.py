@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from incremental_tool.model.action import Fields
     from incremental_tool.model.function_command import FunctionCommand
+    from incremental_tool.model.preamble_command import PreambleCommand
     from incremental_tool.model.reason import Reason
+    from incremental_tool.model.token_command import TokenCommand
 
     Collect = Callable[[bytes], Union["Found", Reason]]
     """Finds what the command read, once it has succeeded; it is given what it said on stderr."""
@@ -55,7 +57,8 @@ class Plan(NamedTuple):
     would pass it. `colored` says that `argv` asks for colors because a terminal shows them.
     `after` is run behind a successful `argv` (a separate dependency query). `archiving` is set for
     ar and ranlib. `functions` tells how single functions of a unit are compiled, or why they cannot
-    be; None where they are not wanted.
+    be; None where they are not wanted. `tokens` tells what of a unit's text counts, likewise, and
+    `preamble` how a unit is compiled with its preamble precompiled; `source` is the unit's source.
     """
 
     kind: str
@@ -67,6 +70,9 @@ class Plan(NamedTuple):
     collect: Collect
     archiving: Optional[Archiving] = None
     functions: Union[FunctionCommand, Reason, None] = None
+    tokens: Union[TokenCommand, Reason, None] = None
+    preamble: Union[PreambleCommand, Reason, None] = None
+    source: str = ""
 
 
 class Declared(NamedTuple):

@@ -27,6 +27,9 @@ DEFAULT_SIZE = 5 << 30
 NO_LIMIT = 1 << 62
 """Bytes that no store reaches: what a size of 0 stands for, as in ccache's settings."""
 
+SAMPLE = 0.02
+"""The share of objects made of functions that are compared where nobody says otherwise."""
+
 _SIZE = lazily(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgGtT]?)i?[bB]?\s*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _TOO_LARGE = 1 << 63
@@ -42,12 +45,18 @@ NAMES = (
     "INCREMENTAL_DIR",
     "INCREMENTAL_EXPLAIN",
     "INCREMENTAL_FUNCTIONS",
+    "INCREMENTAL_FUNCTIONS_OPTIMISED",
+    "INCREMENTAL_PREAMBLE",
     "INCREMENTAL_STATS",
+    "INCREMENTAL_TOKENS",
     "INCREMENTAL_VERIFY",
 )
 
 
 NONE, EDITED, ALL = "none", "edited", "all"
+
+BEHIND, WAIT = "behind", "wait"
+"""Whether a build's end waits for the preambles that are precompiled after it."""
 
 
 class Settings(NamedTuple):
@@ -56,8 +65,12 @@ class Settings(NamedTuple):
     `trace` is the file that the run's commands are told in; empty for none. `archives` says
     whether libraries are brought up to date by their changed members. `functions` says which units
     are compiled so that single functions can be: those that have been edited, all, or none.
-    `verify` is the share of
-    objects so made that are compared with those of a full compile, from 0 to 1.
+    `verify` is the share of objects so made that are compared with those of a full compile, from
+    0 to 1: before they are used, or after the build with `verify_later`. `tokens` says whether
+    results are taken for texts that differ in comments and the like. `optimised` says that
+    optimised units are compiled with words that keep every optimisation inside its function.
+    `preamble` says whether the preambles of edited units are precompiled, and whether a build
+    waits for that.
     """
 
     state_dir: bytes
@@ -70,6 +83,10 @@ class Settings(NamedTuple):
     archives: bool = True
     functions: str = EDITED
     verify: float = 0.0
+    verify_later: bool = False
+    tokens: bool = True
+    optimised: bool = False
+    preamble: str = BEHIND
 
 
 def parse_size(text: str, name: str) -> int:
@@ -102,6 +119,18 @@ def parse_functions(text: str) -> str:
     if word in ("1", "yes", "on", "true"):
         return EDITED
     raise UserError(f"INCREMENTAL_FUNCTIONS={text!r} is none of 0, 1, {ALL}")
+
+
+def parse_preamble(text: str) -> str:
+    """Return whether preambles are precompiled, and waited for. Raises UserError."""
+    word = text.strip().lower()
+    if word == WAIT:
+        return WAIT
+    if not is_on(word):
+        return NONE
+    if word in ("1", "yes", "on", "true"):
+        return BEHIND
+    raise UserError(f"INCREMENTAL_PREAMBLE={text!r} is none of 0, 1, {WAIT}")
 
 
 def parse_share(text: str, name: str) -> float:
@@ -147,8 +176,18 @@ def settings_for(
         trace_file(top, environment),
         is_on(value("INCREMENTAL_ARCHIVES", "1")),
         parse_functions(value("INCREMENTAL_FUNCTIONS", "1")),
-        parse_share(value("INCREMENTAL_VERIFY", "0"), "INCREMENTAL_VERIFY"),
+        *_verification(value("INCREMENTAL_VERIFY", "")),
+        is_on(value("INCREMENTAL_TOKENS", "1")),
+        is_on(value("INCREMENTAL_FUNCTIONS_OPTIMISED", "0")),
+        parse_preamble(value("INCREMENTAL_PREAMBLE", "1")),
     )
+
+
+def _verification(text: str) -> tuple[float, bool]:
+    """Return what share of objects is compared, and whether that can wait. Raises UserError."""
+    if not text.strip():
+        return SAMPLE, True
+    return parse_share(text, "INCREMENTAL_VERIFY"), False
 
 
 def trace_file(top: str, environment: Mapping[str, str]) -> bytes:

@@ -1,9 +1,9 @@
 """What was done and what was not, as counts: one build's and all builds'.
 
 Every command that reaches the tool ends as exactly one of: hit, patched (a library
-brought up to date without it), made by function, stored, refused (run as plain SCons would), or run
-without being stored. Every miss, refusal, fallback and damage is counted once under
-its reason's id.
+brought up to date without it), made by function, made by preamble, stored, refused (run as plain
+SCons would), or run without being stored. Every miss, refusal, fallback and damage is counted once
+under its reason's id.
 
 Format of `stats.json`: {"version": 1, "last": {...}, "lifetime": {...}} with the
 figures of `snapshot`. A damaged or foreign file counts as absent.
@@ -134,6 +134,13 @@ def render(figures: dict[str, Any], title: str) -> str:
             f"{count('functions_total')} functions total, {count('functions_cached')} cached, "
             f"{count('functions_compiled')} compiled, "
             f"{count('functions_verified')} files compared with a full compile"
+        )
+    if count("by_preamble") or count("preambles_begun"):
+        lines.append(
+            f"preambles:  {count('by_preamble')} files compiled with a precompiled preamble, "
+            f"{count('preamble_cpu_ms_saved') / 1000:.1f} s of CPU saved, "
+            f"{count('preambles_begun')} begun, "
+            f"{count('preambles_verified')} files compared with a plain compile"
         )
     if files:
         lines.append(

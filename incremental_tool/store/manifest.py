@@ -11,14 +11,18 @@ hold thousands of paths and shrink to a tenth) and msgpack::
 
     [fields, entries]
     fields:  [[name, bytes], ...]                        the action's described key
-    entries: [[paths, digests, absent, outputs, stdout, stderr, colored, milliseconds], ...]
+    entries: [[paths, digests, absent, outputs, stdout, stderr, colored, milliseconds,
+               files, codes], ...]
     paths:   [bytes, ...]    digests: bytes, 16 each, in the order of paths
     outputs: [[name, permissions, lessened, digest, size], ...]
+    files: [int, ...]   codes: bytes, 16 or 32 for each of these places in paths
 
 newest entry first. Names of outputs are for explaining only: where outputs are
 put follows from the present command, never from what a cache says.
 
-Version history: 1 first. Knows nothing of the disk.
+Codes are what `engine.token_key` tells texts by that a compiler cannot tell apart.
+
+Version history: 1 first; 2 has codes. Knows nothing of the disk.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ else:
 
 
 MAGIC = b"IZIR"
-VERSION = 1
+VERSION = 2
 
 MAX_ENTRIES = 32
 """Input sets kept for one action; a branch switch needs two, a bisection about ten."""
@@ -70,7 +74,10 @@ class Output(NamedTuple):
 
 
 class KnownResult(NamedTuple):
-    """What one set of inputs led to."""
+    """What one set of inputs led to.
+
+    `codes` are those of the inputs whose places in `paths` are in `files`.
+    """
 
     paths: list[bytes]
     digests: bytes
@@ -80,6 +87,16 @@ class KnownResult(NamedTuple):
     stderr: bytes
     colored: bool
     milliseconds: int
+    files: tuple[int, ...] = ()
+    codes: bytes = b""
+
+    def coded(self) -> list[tuple[int, bytes]]:
+        """Return (place in `paths`, code) of every input that has a code."""
+        size = len(self.codes) // (len(self.files) or 1)
+        return [
+            (at, self.codes[number * size : (number + 1) * size])
+            for number, at in enumerate(self.files)
+        ]
 
     def inputs(self) -> list[tuple[bytes, bytes]]:
         """Return (path, digest) of every input."""
@@ -116,6 +133,8 @@ def encode(manifest: Manifest) -> bytes:
                 result.stderr,
                 result.colored,
                 result.milliseconds,
+                list(result.files),
+                result.codes,
             ]
         )
         room -= len(part)
@@ -178,9 +197,15 @@ def _result(
     stderr: Any,
     colored: Any,
     milliseconds: Any,
+    files: Any,
+    codes: Any,
 ) -> KnownResult:
     if len(_of(bytes, digests)) != len(_of(list, paths)) * DIGEST_SIZE:
         raise ValueError("digests do not match paths")
+    if len(_of(bytes, codes)) not in (DIGEST_SIZE * len(_of(list, files)), 32 * len(files)):
+        raise ValueError("codes do not match files")
+    if not all(0 <= _of(int, at) < len(paths) for at in files):
+        raise ValueError("a code is that of no input")
     return KnownResult(
         [_of(bytes, path) for path in paths],
         digests,
@@ -190,6 +215,8 @@ def _result(
         _of(bytes, stderr),
         _of(bool, colored),
         _of(int, milliseconds),
+        tuple(files),
+        codes,
     )
 
 

@@ -34,6 +34,7 @@ from incremental_tool.store.objects import (
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Callable, NamedTuple, Optional, Union
 
     from incremental_tool.base.filesystem import Disk
@@ -56,10 +57,14 @@ class Hit(NamedTuple):
 
 
 class Miss(NamedTuple):
-    """No usable result; `nearest` is the newest known one and `reason` how it differs."""
+    """No usable result; `nearest` is the newest known one and `reason` how it differs.
+
+    `known` are all results of the action, newest first.
+    """
 
     reason: Reason
     nearest: Optional[KnownResult]
+    known: Sequence[KnownResult] = ()
 
 
 class ZirCache:
@@ -112,7 +117,7 @@ class ZirCache:
         for result in manifest.results:
             reason = compare(result, digest, exists)
             if reason is None and len(result.outputs) == outputs:
-                got = self._outputs(result)
+                got = self.outputs_of(result)
                 if not isinstance(got, Reason):
                     touch(self.path_of(action))
                     for output in result.outputs:
@@ -120,9 +125,10 @@ class ZirCache:
                     return Hit(result, got)
                 reason = got
             first = first or reason
-        return Miss(first or Reason("zir.miss.new"), manifest.results[0])
+        return Miss(first or Reason("zir.miss.new"), manifest.results[0], manifest.results)
 
-    def _outputs(self, result: KnownResult) -> Union[list[bytes], Reason]:
+    def outputs_of(self, result: KnownResult) -> Union[list[bytes], Reason]:
+        """Return the content of each of a result's outputs, verified, or what has become of it."""
         contents = []
         for output in result.outputs:
             damaged = os.path.lexists(self.objects.path_of(output.digest))

@@ -105,6 +105,29 @@ def test_one_function_is_compiled(based: Project, tmp_path: Path) -> None:
 TOTAL = many_functions.FILLERS + len(many_functions.BODIES) + 1
 
 
+def test_an_optimised_unit_is_made_of_functions(project: Project, tmp_path: Path) -> None:
+    """With the construction variable the first edit is a thin compile; the program is right."""
+    asked = subprocess.run(["gcc", "-dumpfullversion"], check=False, stdout=subprocess.PIPE)
+    if not asked.stdout.startswith(b"12."):
+        pytest.skip("no gcc 12")
+    project.write("shape.h", SHAPE)
+    project.write("small.c", "int small(void) { return 4; }\n")
+    write(project)
+    project.sconstruct(BODY, OPTIMISED)
+    project.build()
+    write(project, plain=EDITED)
+    run = project.build()
+
+    assert compilers(run) == (0, 1)
+    assert run.count("by_function") == 1
+    prints_what_a_plain_build_prints(project, tmp_path / "twin")
+    said = explained(project, "unit.o")
+    assert said.startswith("unit.o: made of functions; its command did not run: ")
+
+
+OPTIMISED = 'CCFLAGS=["-O2"], CPPPATH=["."], INCREMENTAL_FUNCTIONS_OPTIMISED=1'
+
+
 def test_a_whole_compile_that_is_kept_apart_is_explained(based: Project) -> None:
     """Its inputs are told of, not those of the build before."""
     said = explained(based, "unit.o", "--inputs")

@@ -324,6 +324,19 @@ def test_functions_are_verified_counted_and_removed(built: Bench, tool: Any) -> 
     assert sorted(os.listdir(".")) == ["in", "log", "out"]
 
 
+def test_precompiled_preambles_are_removed(built: Bench, tool: Any) -> None:
+    """With what was on the way, and nothing that bears another name."""
+    name = ".incremental/preambles/" + "0a" * 16
+    for suffix in ("", ".h", ".h.gch", ".h.pch", ".lock", "-12-3.h.gch", "-12-4/unit.cc"):
+        built.write(name + suffix, "")
+    built.write(".incremental/preambles.off", "a.o\n")
+    built.write(".incremental/differs-" + "0a" * 16 + ".preamble.o", "")
+    built.write(".incremental/preambles/mine", "")
+    assert tool("clean", "--store").status == 0
+    assert os.listdir(".incremental") == ["preambles"]
+    assert os.listdir(".incremental/preambles") == ["mine"]
+
+
 def test_verify_finds_damaged_functions(built: Bench, kept: AirCache, tool: Any) -> None:
     """A piece under another name and a damaged base are told of."""
     other = kept.path_of(b"o" * 16)

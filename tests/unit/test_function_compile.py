@@ -78,7 +78,7 @@ class Unit:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return a project in the working directory."""
     monkeypatch.chdir(tmp_path)
-    return Bench(tmp_path)
+    return Bench(tmp_path, INCREMENTAL_TOKENS="0")
 
 
 @pytest.fixture(params=["gcc -O0", "gcc -O0 -g", "clang -O0", "clang -O0 -g"])
@@ -280,7 +280,7 @@ def test_an_error_is_for_the_command_to_give(
 def test_the_level_can_be_turned_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """INCREMENTAL_FUNCTIONS=0 compiles every edit whole, with the user's words alone."""
     monkeypatch.chdir(tmp_path)
-    unit = Unit(Bench(tmp_path, INCREMENTAL_FUNCTIONS="0"), "gcc", "-O0")
+    unit = Unit(Bench(tmp_path, INCREMENTAL_TOKENS="0", INCREMENTAL_FUNCTIONS="0"), "gcc", "-O0")
     unit.build(many_functions.source())
     unit.build(many_functions.source(plain="  return 1 + helper(a);"))
     counts = unit.build(many_functions.source(plain="  return 2 + helper(a);"))
@@ -295,7 +295,7 @@ def test_all_makes_a_base_of_the_first_build(
 ) -> None:
     """INCREMENTAL_FUNCTIONS=all: already the first edit is compiled by function."""
     monkeypatch.chdir(tmp_path)
-    unit = Unit(Bench(tmp_path, INCREMENTAL_FUNCTIONS="all"), "gcc", "-O0")
+    unit = Unit(Bench(tmp_path, INCREMENTAL_TOKENS="0", INCREMENTAL_FUNCTIONS="all"), "gcc", "-O0")
     unit.build(many_functions.source())
     assert unit.made(many_functions.source(plain="  return 2 + helper(a);"))[0] == 1
     unit.runs_as_compiled_whole()
@@ -306,7 +306,7 @@ def test_verification_finds_an_object_that_is_wrong(
 ) -> None:
     """The first object that differs turns the level off, is kept, and never reaches the project."""
     monkeypatch.chdir(tmp_path)
-    unit = Unit(Bench(tmp_path, INCREMENTAL_VERIFY="1"), "gcc", "-O0")
+    unit = Unit(Bench(tmp_path, INCREMENTAL_TOKENS="0", INCREMENTAL_VERIFY="1"), "gcc", "-O0")
     unit.based()
     assert unit.made(many_functions.source(plain="  return helper(a) + 77;"))[0] == 1
     assert unit.bench.cache.statistics.counts["functions_verified"] == 1

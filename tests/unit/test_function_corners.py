@@ -78,7 +78,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return a project in the working directory, in which small units count and all is verified."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(function_compile, "MIN_SOURCE", 1)
-    bench = Bench(tmp_path, INCREMENTAL_VERIFY="1")
+    bench = Bench(tmp_path, INCREMENTAL_TOKENS="0", INCREMENTAL_VERIFY="1")
     bench.write("table.h", "4, 8, 15, 16,\n")
     bench.write("forced.h", "#define FORCED 7\nstatic int forced(void) { return 1; }\n")
     return bench

@@ -44,6 +44,8 @@ RESULTS = st.lists(st.tuples(NAMES, DIGESTS), max_size=4).flatmap(
         st.binary(max_size=20),
         st.booleans(),
         st.integers(0, 2**40),
+        st.just(tuple(range(len(inputs)))),
+        st.sampled_from([16, 32]).map(lambda size: bytes(size * len(inputs))),
     )
 )
 MANIFESTS = st.builds(
@@ -163,12 +165,13 @@ def test_a_foreign_file_is_refused() -> None:
 # --- hostile content behind a right checksum ------------------------------------------
 
 OUTPUT = [b"a.o", 0o644, False, bytes(16), 5]
-ENTRY: list[Any] = [[b"a.c"], bytes(16), [], [OUTPUT], b"", b"", False, 1]
+ENTRY: list[Any] = [[b"a.c"], bytes(16), [], [OUTPUT], b"", b"", False, 1, [0], bytes(16)]
 
 
 def entry(**changed: Any) -> list[Any]:
     """Return a good entry with other values in some places."""
     names = ("paths", "digests", "absent", "outputs", "stdout", "stderr", "colored", "ms")
+    names += ("files", "codes")
     return [changed.get(name, value) for name, value in zip(names, ENTRY)]
 
 
@@ -214,6 +217,15 @@ SHAPES: dict[str, Any] = {
     "colored that is a number": [[], [entry(colored=1)]],
     "milliseconds that are a fraction": [[], [entry(ms=1.5)]],
     "milliseconds that are true": [[], [entry(ms=True)]],
+    "files that are a number": [[], [entry(files=0)]],
+    "a file that is text": [[], [entry(files=["0"])]],
+    "a file that is true": [[], [entry(files=[True])]],
+    "a code of no input": [[], [entry(files=[1])]],
+    "a code of an input before the first": [[], [entry(files=[-1])]],
+    "a code too short": [[], [entry(codes=bytes(15))]],
+    "a code too long": [[], [entry(codes=bytes(33))]],
+    "more codes than files": [[], [entry(files=[], codes=bytes(16))]],
+    "codes that are text": [[], [entry(codes="sixteen letters!")]],
     "an output named by text": [[], [output(name="a.o")]],
     "a set-user-id output": [[], [output(permissions=0o4755)]],
     "an output with negative permissions": [[], [output(permissions=-1)]],

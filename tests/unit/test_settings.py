@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 
 from incremental_tool.base.errors import UserError
 from incremental_tool.engine.settings import (
+    BEHIND,
     DEFAULT_SIZE,
     NAMES,
     NO_LIMIT,
+    NONE,
+    SAMPLE,
+    WAIT,
     Settings,
     parse_days,
+    parse_preamble,
     parse_size,
     settings_for,
 )
@@ -39,6 +44,8 @@ def test_without_variables_everything_lies_in_the_project() -> None:
         0,
         "0",
         explain=False,
+        verify=SAMPLE,
+        verify_later=True,
     )
 
 
@@ -55,7 +62,7 @@ def test_construction_variables_are_heeded() -> None:
 
     assert settings(chosen) == Settings(
         os.fsencode(f"{TOP}/state"), b"/var/cache/build", 1_000_000, 7, "true", explain=True
-    )
+    )._replace(verify=SAMPLE, verify_later=True)
 
 
 def test_environment_variables_win() -> None:
@@ -143,6 +150,15 @@ def test_what_is_no_number_of_days_is_refused(text: str) -> None:
 
     assert f"INCREMENTAL_CACHE_AGE={text!r}" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_preambles_are_made_behind_a_build_before_its_end_or_never() -> None:
+    """Three ways to say it; anything else is refused."""
+    assert [parse_preamble(text) for text in ("1", "", "off", " Wait ", "yes")] == [
+        *(BEHIND, NONE, NONE, WAIT, BEHIND)
+    ]
+    with pytest.raises(UserError, match="INCREMENTAL_PREAMBLE='now'"):
+        parse_preamble("now")
 
 
 @given(text=st.text(max_size=12))
