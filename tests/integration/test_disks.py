@@ -280,7 +280,7 @@ def test_a_hard_linked_output_does_not_lead_into_the_store(project: Project) -> 
 def test_an_output_too_large_for_the_store(project: Project) -> None:
     """An output beyond the limit is built and not stored; the limit is lowered for the test."""
     write_sample(
-        project, tool="import incremental_tool.engine.command_cache as cc\ncc.MAX_OBJECT = 8000"
+        project, tool="import incremental_tool.engine.made as made\nmade.MAX_OBJECT = 8000"
     )
 
     run = project.build()

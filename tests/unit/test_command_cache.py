@@ -10,7 +10,7 @@ import pytest
 from command_bench import COPY
 
 from incremental_tool.base.digest import digest_of
-from incremental_tool.engine import command_cache
+from incremental_tool.engine import command_cache, made
 from incremental_tool.engine.plan import Found
 from incremental_tool.model.reason import Reason
 
@@ -297,7 +297,7 @@ def test_an_output_that_is_no_file_is_not_stored(bench: Bench, script: str) -> N
 
 def test_what_is_too_large_is_not_stored(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs and messages beyond their limits are kept, and not remembered."""
-    monkeypatch.setattr(command_cache, "MAX_OBJECT", 100)
+    monkeypatch.setattr(made, "MAX_OBJECT", 100)
     bench.script("head -c 101 /dev/zero >out", outputs=["out"])
     assert os.path.getsize("out") == 101
     monkeypatch.setattr(command_cache, "MAX_STREAM", 100)
