@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from incremental_tool.base.filesystem import Disk
     from incremental_tool.engine.archive_patch import Archives
+    from incremental_tool.engine.combine import Combining
     from incremental_tool.engine.function_compile import Functions
     from incremental_tool.engine.preamble import PrecompiledPreambles
     from incremental_tool.engine.settings import Settings
@@ -172,6 +173,13 @@ class MultiLevelCache:
         return Archives(self)
 
     @cached_property
+    def combining(self) -> Combining:
+        """Combined files, and what they were made of."""
+        from incremental_tool.engine.combine import Combining
+
+        return Combining(self)
+
+    @cached_property
     def functions(self) -> Functions:
         """Units whose changed functions alone are compiled."""
         from incremental_tool.engine.function_compile import Functions
@@ -204,7 +212,7 @@ class MultiLevelCache:
     def open_for_commands(self) -> None:
         """Open every store; called before several threads can ask for one at once."""
         self._opened = [self.zir, self.log, self.toolchains, self.archives, self.scratch]
-        self._opened += [self.functions, self.preambles, self.tokens]
+        self._opened += [self.functions, self.preambles, self.tokens, self.combining]
 
     def _make_folders(self) -> None:
         state, store = self.settings.state_dir, self.settings.cache_dir
@@ -320,6 +328,7 @@ class MultiLevelCache:
                 if self._opened:
                     self.preambles.begin_making()
                     self.archives.settle()
+                    self.combining.settle()
                     self.toolchains.save()
                     self.log.commit()
                 self._save_seconds = time.perf_counter() - started

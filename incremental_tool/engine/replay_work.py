@@ -19,7 +19,7 @@ from incremental_tool.engine.kept_times import KeptTimes
 from incremental_tool.engine.plan import Declared, Request
 from incremental_tool.engine.without_shell import WithoutShell
 from incremental_tool.model.directives import digest_of_directives, find_directives
-from incremental_tool.model.file_action import LITERAL, FileAction
+from incremental_tool.model.file_action import COMBINE, LITERAL, FileAction
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.recipe import (
     FUNCTION,
@@ -170,7 +170,7 @@ class Replaying:
         action = job.action
         outputs = [self._paths[at] for at in action.outputs]
         removable = [] if b"precious" in action.flags else outputs
-        literal = self._literal_steps(action, outputs[0])
+        literal = self._literal_steps(job, outputs[0])
         self._times.begin(job, outputs)
         runs = sum(step[:1] == RUN for step in action.steps)
         # Of the commands for a library the first, where it runs, removes what is there.
@@ -210,17 +210,34 @@ class Replaying:
         assert self._commands is not None  # noqa: S101 - only a rehearsal has none
         return self._commands
 
-    @staticmethod
-    def _literal_steps(action: Action, target: bytes) -> dict[bytes, Callable[[], object]]:
+    def _literal_steps(self, job: Job, target: bytes) -> dict[bytes, Callable[[], object]]:
         """Return what does the steps that are functions of SCons's, before anything is done."""
-        steps = [step for step in action.steps if step.startswith(LITERAL)]
+        steps = [step for step in job.action.steps if step.startswith(LITERAL)]
         if not steps:
             return {}
         from incremental_tool.engine.file_actions import NotText, prepared
 
         try:
-            return {step: prepared(FileAction.of_step(step), target) for step in steps}
+            return {
+                step: self._combining(job, action, target)
+                if (action := FileAction.of_step(step)).name == COMBINE
+                else prepared(action, target)
+                for step in steps
+            }
         except NotText as why:
+            raise NotReplayed("replay.refuse.function", str(why)) from None
+
+    def _combining(self, job: Job, action: FileAction, target: bytes) -> Callable[[], object]:
+        """Return what writes a combined file. Raises OSError or NotReplayed."""
+        from incremental_tool.model.combination import Cannot, combination_of
+
+        files = [self._paths[at] for at in job.action.sources]
+        try:
+            combination = combination_of(**action.keywords)
+            if len(combination.paths) != len(files):
+                raise NotReplayed("replay.refuse.function", "its sections are not its sources")
+            return self._replay.cache.combining.prepare(target, combination, files)
+        except Cannot as why:
             raise NotReplayed("replay.refuse.function", str(why)) from None
 
     def _do(self, action: Action, step: bytes, literal: dict[bytes, Callable[[], object]]) -> None:

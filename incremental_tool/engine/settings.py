@@ -42,6 +42,7 @@ NAMES = (
     "INCREMENTAL_CACHE_AGE",
     "INCREMENTAL_CACHE_DIR",
     "INCREMENTAL_CACHE_SIZE",
+    "INCREMENTAL_COMBINED",
     "INCREMENTAL_DIR",
     "INCREMENTAL_EXPLAIN",
     "INCREMENTAL_FUNCTIONS",
@@ -70,7 +71,7 @@ class Settings(NamedTuple):
     results are taken for texts that differ in comments and the like. `optimised` says that
     optimised units are compiled with words that keep every optimisation inside its function.
     `preamble` says whether the preambles of edited units are precompiled, and whether a build
-    waits for that.
+    waits for that. `combined` says whether combined files are patched.
     """
 
     state_dir: bytes
@@ -87,6 +88,7 @@ class Settings(NamedTuple):
     tokens: bool = True
     optimised: bool = False
     preamble: str = BEHIND
+    combined: bool = True
 
 
 def parse_size(text: str, name: str) -> int:
@@ -180,6 +182,7 @@ def settings_for(
         is_on(value("INCREMENTAL_TOKENS", "1")),
         is_on(value("INCREMENTAL_FUNCTIONS_OPTIMISED", "0")),
         parse_preamble(value("INCREMENTAL_PREAMBLE", "1")),
+        is_on(value("INCREMENTAL_COMBINED", "1")),
     )
 
 

@@ -128,6 +128,13 @@ def render(figures: dict[str, Any], title: str) -> str:
             f"{count('archive_bytes_written') / 1e6:.3f} MB written, "
             f"{count('archive_bytes_moved') / 1e6:.3f} MB moved"
         )
+    if count("combined"):
+        total, made = count("sections_total"), count("sections_made")
+        lines.append(
+            f"combined:   {count('combined')} files of {total} sections, "
+            f"{total - made} kept, {made} made again, "
+            f"{count('combined_bytes_written') / 1e6:.3f} MB written"
+        )
     if count("by_function"):
         lines.append(
             f"functions:  {count('by_function')} files not compiled whole: "

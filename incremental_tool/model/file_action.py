@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 LITERAL = FUNCTION + b"SCons.literal "
+COMBINE = "combine"
+"""The name of the step that writes a combined file of its sources; its arguments are those of
+`model.combination.combination_of`."""
 TEXTFILE = "textfile"
 """The name of the step that writes a text file; its arguments are keywords:
 

@@ -13,6 +13,9 @@ import SCons.Builder
 
 _KINDS = {
     **dict.fromkeys(("CCCOM", "SHCCCOM", "CXXCOM", "SHCXXCOM", "ASCOM", "ASPPCOM"), b"compile"),
+    **dict.fromkeys(
+        ("COMBINEDIRCOM", "COMBINEDIRCXXCOM", "COMBINEDASCOM", "COMBINEDASCXXCOM"), b"compile"
+    ),
     **dict.fromkeys(("ARCOM", "RANLIBCOM"), b"archive"),
     **dict.fromkeys(("LINKCOM", "SHLINKCOM", "LDMODULECOM"), b"link"),
 }

@@ -1,7 +1,8 @@
 """Which of SCons's own functions on files an action runs, with what literal arguments.
 
-Only SCons's functions, as they are in SCons, with arguments that are texts, numbers,
-nodes or lists of these after substitution. Knows nothing of what the functions do.
+Only SCons's functions, as they are in SCons, and this tool's own that combines files, with
+arguments that are texts, numbers, nodes or lists of these after substitution. Knows nothing of
+what the functions do.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import SCons.Node.Python
 import SCons.Util
 
 from incremental_tool.engine.file_actions import operations_of
-from incremental_tool.model.file_action import TEXTFILE, FileAction
+from incremental_tool.model.file_action import COMBINE, TEXTFILE, FileAction
+from incremental_tool.scons.combined import arguments_of, combine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,8 @@ def step_of(
             keywords = _literal(function.subst_kw(targets, sources, env))
             _check_mode(name, arguments, keywords)
             return FileAction(name, arguments, keywords).as_step()
+        if function is combine:
+            return FileAction(COMBINE, [], arguments_of(sources, env)).as_step()
         if getattr(function, "__module__", "") == "SCons.Tool.textfile":
             return _textfile(sources, env).as_step()
     except (_NotLiteral, TypeError):

@@ -29,6 +29,7 @@ import SCons.Node.Python
 from incremental_tool.model.snapshot import HIDDEN_QUESTION, HIDDEN_SILENT, STDOUT
 from incremental_tool.scons import decider
 from incremental_tool.scons.call_site import is_scons
+from incremental_tool.scons.combined import combine
 from incremental_tool.scons.node_place import RealFiles, status_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _unproven_function(target: Any) -> str:
         if type(function) is SCons.Action.ActionCaller:
             function = function.parent.actfunc  # Copy, Delete and their like, with arguments
         code = getattr(function, "__code__", None)
-        if code is not None and is_scons(code.co_filename):
+        if function is combine or (code is not None and is_scons(code.co_filename)):
             continue
         stored = target._memo.get("get_stored_info")  # noqa: SLF001 - asking could read a database
         before = getattr(getattr(stored, "binfo", None), "bactsig", None)

@@ -47,6 +47,7 @@ _MARK = "_incremental_tool_original"
 
 KEEPING_COMMANDS = frozenset(
     {"CCCOM", "SHCCCOM", "CXXCOM", "SHCXXCOM", "ASCOM", "ASPPCOM", "LINKCOM", "SHLINKCOM"}
+    | {"COMBINEDIRCOM", "COMBINEDIRCXXCOM", "COMBINEDASCOM", "COMBINEDASCXXCOM"}
 )
 """Single commands that write their target anew: leaving the old one in place until then is safe."""
 

@@ -14,6 +14,7 @@ import SCons.Environment
 
 from incremental_tool.model.switch import is_on, switched_off
 from incremental_tool.scons import decider, door, patches, recorder
+from incremental_tool.scons.combined import add_builders
 from incremental_tool.scons.spawn import CachingSpawn, note_context
 
 
@@ -29,6 +30,7 @@ def generate(env: Any, **kw: Any) -> None:
     construction variables.
     """
     env.Replace(**kw)
+    add_builders(env)
     if switched_off(os.environ) or not is_on(env.get("INCREMENTAL", "1")):
         return
     door.in_first_script()

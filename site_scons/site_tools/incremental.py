@@ -23,6 +23,8 @@ def generate(env: Any, **kw: Any) -> None:
     """Set the tool up in `env`."""
     if _switched_off():
         env.AddMethod(_plain_command, "CachedCommand")
+        for name in ("Combined", "CombinedIR", "CombinedAssembly"):
+            env.AddMethod(_plainly(name), name)
     else:
         _package().generate(env, **kw)
 
@@ -35,6 +37,16 @@ def exists(env: Any) -> bool:
 def _plain_command(env: Any, target: Any, source: Any, action: Any, **kw: Any) -> Any:
     """Stand in for the tool's `env.CachedCommand`, so that a script that calls it still runs."""
     return env.Command(target, source, action, **kw)
+
+
+def _plainly(name: str) -> Any:
+    """Give a builder that asks for the package when it is called: only it can combine files."""
+
+    def builder(env: Any, *args: Any, **kw: Any) -> Any:
+        _package().generate(env)  # with INCREMENTAL=0 it adds its builders, and nothing else
+        return getattr(env, name)(*args, **kw)
+
+    return builder
 
 
 def _switched_off() -> bool:
