@@ -208,6 +208,8 @@ def _what_happened(record: ActionRecord) -> str:
         return f"its command did not run: {said} [{record.outcome}]"
     if record.outcome in ("function.made", "function.same"):
         return f"made of functions; its command did not run: {said} [{record.outcome}]"
+    if record.outcome.startswith("combine."):
+        return f"put together: {said} [{record.outcome}]"
     if record.outcome == "preamble.made":
         return f"made without its command: {said} [{record.outcome}]"
     if record.outcome.startswith("zir.refuse."):
