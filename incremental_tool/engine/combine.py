@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
+_CHUNK = 1 << 20
 _TOLD = 12
 """Sections that a reason names at most."""
 
@@ -57,6 +58,21 @@ class _Section(NamedTuple):
     made_of: bytes
     content: bytes
     needs: bytes
+
+
+class _Whole(NamedTuple):
+    """A file made of its texts alone: its head, all sections, and what is recorded of them."""
+
+    head: bytes
+    body: bytearray
+    made_of: bytearray
+    sizes: array[int]
+    needs: list[bytes]
+
+    @property
+    def parts(self) -> list[Union[bytes, memoryview]]:
+        """All of the file, in order."""
+        return [self.head, memoryview(self.body)]
 
 
 class _Written(NamedTuple):
@@ -73,7 +89,7 @@ class _Written(NamedTuple):
 
 def combine_plainly(output: bytes, combination: Combination, files: Sequence[bytes]) -> None:
     """Write a combined file from nothing but its texts. Raises OSError, or Cannot."""
-    _, _, parts = _whole(combination, files, _content)
+    parts = _whole(combination, files, _content).parts
     if not _holds(output, parts):
         replace_file(output, parts)
 
@@ -124,24 +140,25 @@ class Combining:
     def _anew(
         self, output: bytes, combination: Combination, files: Sequence[bytes], why: Reason
     ) -> _Written:
-        head, sections, parts = _whole(combination, files, self._cache.disk.read)
+        whole = _whole(combination, files, self._cache.disk.read)
+        paths = b"\0".join(combination.paths)
         record = CombinedRecord(
             b"",
             way_of(combination),
-            len(head),
-            b"\0".join(combination.paths),
-            b"".join(section.made_of for section in sections),
-            array("I", (len(section.content) for section in sections)),
-            [section.needs for section in sections],
+            len(whole.head),
+            paths,
+            bytes(whole.made_of),
+            whole.sizes,
+            whole.needs,
         )
-        if _holds(output, parts):
-            return _Written(record, None, why, len(sections))
+        if _holds(output, whole.parts):
+            return _Written(record, None, why, len(files))
 
         def write() -> None:
-            replace_file(output, parts)
-            self._count(sum(map(len, parts)))
+            replace_file(output, whole.parts)
+            self._count(len(whole.head) + len(whole.body))
 
-        return _Written(record, write, why, len(sections))
+        return _Written(record, write, why, len(files))
 
     # --- patched ----------------------------------------------------------------
 
@@ -180,7 +197,7 @@ class Combining:
         was: Optional[list[int]] = None
         gone: list[bytes] = []
         if paths == record.paths:
-            known, changed = len(files), _differing(digests, record.digests)
+            known, changed = len(files), differing(digests, record.digests)
         else:
             before = {path: at for at, path in enumerate(record.paths.split(b"\0"))}
             was = [before.get(path, -1) for path in combination.paths]
@@ -285,11 +302,17 @@ class Combining:
 
 def _whole(
     combination: Combination, files: Sequence[bytes], read: Callable[[bytes], bytes]
-) -> tuple[bytes, list[_Section], list[bytes]]:
-    """Return a file's head, its sections, and all in the order in which it is written."""
-    sections = [_section(combination, number, read(path)) for number, path in enumerate(files)]
-    head = _head(combination, [section.needs for section in sections])
-    return head, sections, [head, *(section.content for section in sections)]
+) -> _Whole:
+    """Return a file made of its texts alone. Raises OSError, or Cannot."""
+    # One buffer, not a list: it goes back to the system as a whole when it is written.
+    body, made_of, sizes, needs = bytearray(), bytearray(), array("I"), []
+    for number, path in enumerate(files):
+        section = _section(combination, number, read(path))
+        body += section.content
+        made_of += section.made_of
+        sizes.append(len(section.content))
+        needs.append(section.needs)
+    return _Whole(_head(combination, needs), body, made_of, sizes, needs)
 
 
 def _section(combination: Combination, number: int, text: bytes) -> _Section:
@@ -313,18 +336,23 @@ def _ended(text: bytes) -> bytes:
     return text if not text or text.endswith(b"\n") else text + b"\n"
 
 
-def _holds(path: bytes, parts: Iterable[bytes]) -> bool:
+def _holds(path: bytes, parts: Iterable[Union[bytes, memoryview]]) -> bool:
     """Tell whether a file is there and holds just these parts."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            return all(file.read(len(part)) == part for part in parts) and not file.read(1)
+            for part in parts:
+                for at in range(0, len(part), _CHUNK):
+                    piece = part[at : at + _CHUNK]
+                    if file.read(len(piece)) != piece:
+                        return False
+            return not file.read(1)
     except OSError:
         return False
 
 
-def _differing(one: bytes, other: bytes) -> list[int]:
+def differing(one: bytes, other: bytes) -> list[int]:
     """Return the numbers of the digests that differ."""
     if one == other:
         return []

@@ -96,7 +96,7 @@ def test_harm_is_undone(twins: Twins, harm: str, replayed: bool) -> None:
     """A file that somebody edited, cut off or removed is whole again when its sources change."""
     twins.environment = {} if replayed else FULL
     for folder in (twins.plain, twins.ours):
-        subprocess.run(harm.format("all.js"), shell=True, cwd=folder, check=True)
+        subprocess.run(["sh", "-c", harm.format("all.js")], cwd=folder, check=True)
     twins.write("src/t2.txt", "changed\n")
     run = twins.both()
     assert "[combine.whole." in told_of(run, "all.js")

@@ -28,7 +28,7 @@ OUT = b"out"
 LIMITS = (0, 100, 1000)
 
 
-def _prepare(path: bytes, text: bytes) -> Any:
+def _prepare(path: bytes, text: bytes) -> Any:  # noqa: ARG001 - a form is given it
     """Stand for a form: first lines that begin with `need` are the head's."""
     if b"refused" in text:
         return "it is refused"
@@ -208,7 +208,7 @@ def test_coverage(files: Files) -> None:
     [
         (lambda text: text.replace(b"text of 3", b"edit of 3"), "the section s3 is not as it was"),
         (lambda text: text[:-5], "the section s7 is not as it was written, or cut off"),
-        (lambda text: b"", "it has no sections"),
+        (lambda _: b"", "it has no sections"),
         (lambda text: text + text, "s0 is there twice"),
         (lambda text: text, "it was written anew"),
     ],
