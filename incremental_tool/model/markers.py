@@ -20,6 +20,8 @@ Knows nothing of where sections come from.
 
 from __future__ import annotations
 
+import re
+
 import xxhash
 
 from incremental_tool.base.digest import digest_of
@@ -31,7 +33,6 @@ else:
     from incremental_tool.base.named_tuple import NamedTuple
 
 FINGERPRINT_SIZE = 8
-_HEX = frozenset(b"0123456789abcdef")
 _UNFIT = (b"\n", b"\r", b"\0")
 
 
@@ -82,7 +83,7 @@ def opened(leader: Leader, path: bytes, made_of: bytes, body: bytes) -> bytes:
 
 
 class Section(NamedTuple):
-    """One section of a file: its path, its fingerprint, and where its body lies.
+    """One section of a file: its path, its fingerprint in hex, and where its body lies.
 
     `start` is where its marker begins, `body` and `end` bound the body; `proved` says that the
     body has the digest that the file tells.
@@ -101,54 +102,41 @@ def parse(content: bytes, leader: Leader) -> Union[list[Section], str]:
     first = 0 if content.startswith(leader.marker) else content.find(b"\n" + leader.marker) + 1
     if not first and not content.startswith(leader.marker):
         return "it has no sections"
+    match_at = _marker(leader).match
     sections: list[Section] = []
     paths: set[bytes] = set()
     place = first
     while place < len(content):
-        found = _marker(content, place, leader)
+        found = match_at(content, place)
         if found is None:
             return f"the marker at byte {place} is damaged"
-        path, fingerprint, body, digest = found
-        name = path.decode("utf-8", "replace")
+        path, fingerprint, digest = found.groups()
         if path in paths:
-            return f"{name} is there twice"
+            return f"{path.decode('utf-8', 'replace')} is there twice"
         paths.add(path)
+        body = found.end()
         end = _end(content, body, leader, digest)
         if end is None:
+            name = path.decode("utf-8", "replace")
             return f"the section {name} is not as it was written, or cut off"
         sections.append(Section(path, fingerprint, place, body, end, digest is not None))
         place = end
     return sections
 
 
-def _marker(
-    content: bytes, place: int, leader: Leader
-) -> Optional[tuple[bytes, bytes, int, Optional[bytes]]]:
-    """Return path, fingerprint, begin of the body and its digest, for a marker at `place`."""
-    end = leader.end
-    newline = content.find(b"\n", place) + 1
-    line = content[place:newline]
-    if not line.startswith(leader.marker) or not line.endswith(end):
-        return None
-    path, colon, number = line[len(leader.marker) : -len(end)].rpartition(b":")
-    fingerprint = _number(number[2:], FINGERPRINT_SIZE) if number.startswith(b"0x") else None
-    if not path or not colon or fingerprint is None:
-        return None
-    if not content.startswith(leader.digest, newline):
-        return path, fingerprint, newline, None
-    stop = content.find(b"\n", newline) + 1
-    digest = None
-    if content.endswith(end, newline, stop):
-        digest = _number(content[newline + len(leader.digest) : stop - len(end)], 16)
-    if digest is None:
-        return path, fingerprint, newline, None  # a line of the body's own
-    return path, fingerprint, stop, digest
-
-
-def _number(text: bytes, size: int) -> Optional[bytes]:
-    if len(text) != 2 * size or not _HEX.issuperset(text):
-        return None
-    return bytes.fromhex(text.decode())
+def _marker(leader: Leader) -> re.Pattern[bytes]:
+    """Return what matches the lines before a body: path, fingerprint, and digest if told."""
+    end = re.escape(leader.end)
+    return re.compile(
+        re.escape(leader.marker)
+        + rb"([^\n]+):0x([0-9a-f]{16})"
+        + end
+        + rb"(?:"
+        + re.escape(leader.digest)
+        + rb"([0-9a-f]{32})"
+        + end
+        + rb")?"
+    )
 
 
 def _end(content: bytes, start: int, leader: Leader, digest: Optional[bytes]) -> Optional[int]:
@@ -157,13 +145,16 @@ def _end(content: bytes, start: int, leader: Leader, digest: Optional[bytes]) ->
     end = start
     if not content.startswith(leader.marker, start):
         end = content.find(needle, start) + 1 or len(content)
-    if digest is None or digest_of(content[start:end]) == digest:
+    if digest is None:
+        return end
+    expected = bytes.fromhex(digest.decode())
+    if digest_of(content[start:end]) == expected:
         return end
     state, done = xxhash.xxh3_128(content[start:end]), end
     while done < len(content):  # what looks like a marker here is the body's
         end = content.find(needle, done) + 1 or len(content)
         state.update(content[done:end])
-        if state.digest() == digest:
+        if state.digest() == expected:
             return end
         done = end
     return None
