@@ -56,8 +56,10 @@ _VARIABLES = {
         f"$COMBINEDIRCXX -o $TARGET -S -emit-llvm {_CXX_FLAGS} $COMBINEDIRFLAGS $SOURCES"
     ),
     "COMBINEDASFLAGS": "",
-    "COMBINEDASCOM": f"$CC -o $TARGET -S {_C_FLAGS} $COMBINEDASFLAGS $SOURCES",
-    "COMBINEDASCXXCOM": f"$CXX -o $TARGET -S {_CXX_FLAGS} $COMBINEDASFLAGS $SOURCES",
+    "COMBINEDASCOM": f"$CC -o $TARGET -S {_C_FLAGS} $_COMBINEDASLINES $COMBINEDASFLAGS $SOURCES",
+    "COMBINEDASCXXCOM": (
+        f"$CXX -o $TARGET -S {_CXX_FLAGS} $_COMBINEDASCXXLINES $COMBINEDASFLAGS $SOURCES"
+    ),
     "COMBINEDCOVERAGE": COVERAGE,
     "COMBINEDCHANGE": CHANGE,
     "COMBINEDMOST": MOST,
@@ -97,6 +99,12 @@ def combined_ir(env: Any, target: Any, source: Any, **kw: Any) -> Any:
 
 def combined_assembly(env: Any, target: Any, source: Any, **kw: Any) -> Any:
     """Make one assembly file of C and C++ sources."""
+    for name, compiler, flags in (("", "$CC", "$CFLAGS"), ("CXX", "$CXX", "$CXXFLAGS")):
+        words = str(env.subst(f"{compiler} {flags} $CCFLAGS", overrides=kw)).split()
+        debug = any(word.startswith("-g") and word != "-g0" for word in words[1:])
+        # gcc otherwise leaves the table of lines to the assembler, which has one for all of a file.
+        if debug and "clang" not in os.path.basename(words[0]):
+            kw[f"_COMBINEDAS{name}LINES"] = "-gno-as-loc-support"
     return _combined(env, target, source, "assembly", _compilers("COMBINEDAS"), kw)
 
 
