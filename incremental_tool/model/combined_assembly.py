@@ -45,7 +45,7 @@ _DEFINED = lazily(
     8,  # re.MULTILINE
 )
 _DECLARED = lazily(rb"(?:^|;)[ \t]*\.(globl|global|weak|local|comm)[ \t]+([^\n#;]*)", 8)
-_FRAMES = lazily(rb"^[ \t]*\.cfi_sections[ \t]+([^\n]*)\n", 8)
+_FRAMES = lazily(rb"^[ \t]*\.cfi_sections[ \t]+([^\n]*)$", 8)
 _FILE = lazily(rb"^[ \t]*\.file[ \t]+\"[^\n]*\n", 8)
 _ONE_NAME = lazily(_NAME)
 

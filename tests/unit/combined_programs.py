@@ -48,8 +48,10 @@ PROGRAMS: dict[str, list[str]] = {
             "int first(int n) { return ++t + maybe() + made + special + n; }\n"
         ),
         (
-            "static __thread int t = 40;\nint maybe(void);\nint absent(void) __attribute__((weak));\n"
-            "static int made;\n__attribute__((constructor)) static void begin(void) { made = 50; }\n"
+            "static __thread int t = 40;\nint maybe(void);\n"
+            "int absent(void) __attribute__((weak));\n"
+            "static int made;\n"
+            "__attribute__((constructor)) static void begin(void) { made = 50; }\n"
             "int second(int n) { return ++t + maybe() + made + (absent ? absent() : 1) + n; }\n"
         ),
     ],
@@ -68,7 +70,8 @@ PROGRAMS: dict[str, list[str]] = {
     ],
     "strings that look like names and markers": [
         (
-            'static int own = 1;\nint first(int n) { const char *s = "own: \\"own\\" # own ; .Lown";\n'
+            "static int own = 1;\n"
+            'int first(int n) { const char *s = "own: \\"own\\" # own ; .Lown";\n'
             '    return s[n] + own; }\nconst char mark[] = "\\n# ==== FILE: x:0x0 ====\\n";\n'
         ),
         'static int own = 2;\nint second(int n) { return "; own = 3"[n] + own; }\n',
