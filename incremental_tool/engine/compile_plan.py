@@ -111,7 +111,7 @@ def plan_compile(
         collect,
         functions=functions,
         tokens=token_command(command, toolchain.family, request.environment)
-        if cache.settings.tokens
+        if cache.settings.tokens and command.mode == "-c"
         else None,
         preamble=None if words != command.words else _preamble(command, toolchain, cache),
         source=command.source,

@@ -102,6 +102,52 @@ def test_harm_is_undone(twins: Twins, harm: str, replayed: bool) -> None:
     assert "[combine.whole." in told_of(run, "all.js")
 
 
+C_FILES = {
+    "inc/n.h": "#define N 3\n",
+    "c/main.c": "#include <stdio.h>\nint more(int);\nstatic int own = 1;\n"
+    'int main(void) { printf("%d\\n", more(own)); return 0; }\n',
+    "c/more.c": '#include "n.h"\nstatic int own = 2;\nint more(int a) { return a + own + N; }\n',
+    "c/way.cc": "static int own = 3;\nint way() { return own; }\n",
+}
+PROGRAM = (
+    "env.Append(CCFLAGS=['-O1'], CPPPATH=['inc'], ENV={'PATH': os.environ['PATH']})",
+    "one = env.CombinedAssembly('app.s', ['c/main.c', 'c/more.c', 'c/way.cc'])",
+    "env.Program('app', one)",
+)
+
+
+def test_a_program_of_assembly(tmp_path: Path) -> None:
+    """Sources and headers are followed, the program is right, and one section is compiled."""
+    twins = Twins(tmp_path, {**project(*PROGRAM), **C_FILES})
+    twins.settle()
+    for name, old, new, sections in (
+        ("c/more.c", "own = 2", "own = 7", "c/more.c (changed); 2 of 3 sections kept"),
+        ("inc/n.h", "N 3", "N 40", "c/more.c (changed); 2 of 3 sections kept"),
+        ("c/main.c", "more(own)", "more(own + 100)", "c/main.c (changed); 2 of 3 sections kept"),
+    ):
+        twins.replace(name, old, new)
+        run = twins.both()
+        assert run.replayed
+        assert run.out.count("gcc -o app.s.sections") == 1
+        assert sections in told_of(run, "app.s")
+    shown = subprocess.run([twins.ours / "app"], capture_output=True, text=True, check=True)
+    assert shown.stdout == "148\n"
+    assert twins.both().fresh
+
+
+def test_two_definitions_fail_the_build(tmp_path: Path) -> None:
+    """As the linker would say it, before it: which symbol, and that there are two."""
+    files = {**C_FILES, "c/way.cc": 'extern "C" int more(int a) { return a; }\n'}
+    twins = Twins(tmp_path, {**project(*PROGRAM), **files})
+    run = twins.both()
+    assert run.status == 2
+    assert "more is defined in two of them" in run.err
+    twins.write("c/way.cc", "\n")
+    assert twins.both().status == 0
+    twins.write("c/way.cc", 'extern "C" int more(int a) { return a; }\n')
+    assert "more is defined in two of them" in twins.both().err
+
+
 @pytest.mark.parametrize("option", ["-n", "-q"])
 def test_questions(twins: Twins, option: str) -> None:
     """What would be done is told, and nothing is."""
@@ -209,10 +255,18 @@ def test_by_time_stamps(tmp_path: Path) -> None:
         tmp_path, project("env.Decider('timestamp-newer')", "env.Combined('a.js', Glob('src/*'))")
     )
     twins.both()
-    twins.touch("src/t1.txt")
-    twins.both()
-    run = twins.both()
-    assert "up to date" in run.out
+    for age, names in ((100, ["a.js", *sorted(twins_names())]), (-50, ["src/t1.txt"])):
+        for folder in (twins.plain, twins.ours):
+            for name in names:
+                then = os.stat(folder / name).st_mtime - age
+                os.utime(folder / name, (then, then))
+    assert "Combining a.js" in twins.both().out
+    assert "up to date" in twins.both().out
+
+
+def twins_names() -> set[str]:
+    """Return the names of the project's sources."""
+    return {name for name in project() if name.startswith("src/")}
 
 
 def test_without_the_tool(tmp_path: Path) -> None:

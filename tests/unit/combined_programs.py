@@ -88,7 +88,8 @@ CXX = [
     ),
     (
         '#include "shared.h"\nstatic int own() { return 2; }\n'
-        'int other(int n) { Shape shape; std::vector<std::string> all(n, twice(std::string("x")));\n'
+        'int other(int n) { Shape shape; std::string text = twice(std::string("x"));\n'
+        "    std::vector<std::string> all(n, text);\n"
         "    return (int)all.size() + counter() * own() + (int)all[0].size() + twice(4); }\n"
     ),
 ]

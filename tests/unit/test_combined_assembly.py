@@ -134,7 +134,8 @@ def test_a_section_is_a_function_of_its_path_and_text() -> None:
 def test_only_names_are_renamed() -> None:
     """Registers, instructions, strings, comments, sections and global names stay."""
     text = (
-        b'\t.file\t"a.c"\n\t.text\n\t.globl\tmain\nmain:\n\tcall\trax@PLT\n\tmovl\t%rax, ret(%rip)\n'
+        b'\t.file\t"a.c"\n\t.text\n\t.globl\tmain\nmain:\n\tcall\trax@PLT\n'
+        b"\tmovl\t%rax, ret(%rip)\n"
         b'\tmovl\t$ret, %eax # ret\n\tret\n\t.section\tret,"aw"\nret:\n\t.string\t"ret \\" ret"\n'
         b"\t.local\trax\n\t.comm\trax,4,4\n\t.quad\tret+8-main\n"
     )
@@ -142,8 +143,9 @@ def test_only_names_are_renamed() -> None:
     assert not isinstance(made, str)
     end = suffix_of(b"a.c")
     expected = (
-        b"\t.text\n\t.text\n\t.globl\tmain\nmain:\n\tcall\trax%s@PLT\n\tmovl\t%%rax, ret%s(%%rip)\n"
-        b'\tmovl\t$ret%s, %%eax # ret\n\tret\n\t.section\tret,"aw"\nret%s:\n\t.string\t"ret \\" ret"\n'
+        b"\t.text\n\t.text\n\t.globl\tmain\nmain:\n\tcall\trax%s@PLT\n"
+        b"\tmovl\t%%rax, ret%s(%%rip)\n\tmovl\t$ret%s, %%eax # ret\n\tret\n"
+        b'\t.section\tret,"aw"\nret%s:\n\t.string\t"ret \\" ret"\n'
         b"\t.local\trax%s\n\t.comm\trax%s,4,4\n\t.quad\tret%s+8-main\n"
     ) % ((end,) * 7)
     assert made.body == expected
