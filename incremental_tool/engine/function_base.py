@@ -57,6 +57,9 @@ else:
     from incremental_tool.base.named_tuple import NamedTuple
 
 
+ASKS_LINE = b"__builtin_LINE"
+"""What a compiler, not its preprocessor, makes the number of the line of."""
+
 _MARKERS = lazily(rb"(?m:^#(?:line)?[ \t]+[0-9][^\n]*\n)|(?:^|(?<=\n))[ \t]*\n")
 _NO_NAME = frozenset(b'"\\\n')  # bytes that a line marker would have to escape
 _MOVED = 100_000
@@ -302,8 +305,11 @@ def functions_by_line(unit: Unit, compiler: Compiler) -> Union[frozenset[int], R
         unit.by_line = frozenset(
             number
             for number in range(len(there.items))
-            if (here := unit.text.item(number)) != (other := there.item(number))
-            and code_of(here) != code_of(other)
+            if (
+                (here := unit.text.item(number)) != (other := there.item(number))
+                and code_of(here) != code_of(other)
+            )
+            or ASKS_LINE in here
         )
     return unit.by_line
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 import os
 
 from incremental_tool.base.digest import digest_of
-from incremental_tool.engine.function_base import Compiler, Unit, unit_of
+from incremental_tool.engine.function_base import ASKS_LINE, Compiler, Unit, unit_of
 from incremental_tool.engine.function_check import Check, begin, difference, is_off, put_off
 from incremental_tool.engine.function_edit import edit_of, stretches_of
 from incremental_tool.engine.function_messages import message_of_note
@@ -225,10 +225,17 @@ class Functions:
         for number, text in edit.changed.items():
             item = unit.text.items[number]
             code, lines = code_of(text), edit.source_of(number)
-            if lines == unit.source_of(number) and code == code_of(unit.text.item(number)):
+            asks = ASKS_LINE in text or ASKS_LINE in unit.text.item(number)
+            if (
+                lines == unit.source_of(number)
+                and code == code_of(unit.text.item(number))
+                and not asks
+            ):
                 same.append(number)
                 continue
             parts = [base.identity, item.name, digest_of(code), digest_of(lines)]
+            if asks:
+                parts.append(b"%d" % edit.regions[number].first)
             keys[item.name] = digest_of(b"\0".join(parts))
         edit = edit.without(same)
         if len(keys) > MAX_CHANGED:

@@ -12,7 +12,12 @@ from __future__ import annotations
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.engine.function_addresses import addresses, static_variables
-from incremental_tool.engine.function_base import functions_by_line, stands_for, text_of
+from incremental_tool.engine.function_base import (
+    ASKS_LINE,
+    functions_by_line,
+    stands_for,
+    text_of,
+)
 from incremental_tool.engine.function_probe import plain_texts, probed
 from incremental_tool.engine.function_rules import (
     changed_functions,
@@ -111,6 +116,8 @@ def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
         if isinstance(by_line, Reason):
             return by_line
         alone = by_line <= regions.keys()
+        if any(ASKS_LINE in unit.text.item(item) for item in by_line - regions.keys()):
+            return Reason("function.refuse.line", "declarations")
         for region in unit.regions:
             if region.item in by_line and shift_at(windows, region.first - 1):
                 by_place.add(region.item)

@@ -48,15 +48,37 @@ def moves_between(
         for first, end, *_ in windows:
             edges.update((first, end))
     places = sorted(edges)
-    found = [(first + 1, last + 1, to - first) for first, last, to in own if to != first]
+    whole = sorted(own)
+    found = [(first + 1, last + 1, to - first) for first, last, to in whole if to != first]
     for first, end in zip(places, places[1:]):
         if any(start <= first < stop for windows in (compiled, now) for start, stop, *_ in windows):
             continue
         shift = shift_at(compiled, first)
         delta = shift_at(now, first) - shift
         if delta:
-            found.append((first + shift + 1, end + shift, delta))
+            ends = _outside(first + shift, end + shift, whole)
+            found += [(start + 1, stop, delta) for start, stop in ends]
     return _joined(sorted(found))
+
+
+def _outside(
+    start: int, end: int, stretches: Sequence[tuple[int, int, int]]
+) -> list[tuple[int, int]]:
+    """Return what of the lines from `start` to before `end` lies in none of the stretches.
+
+    Two comparisons with the base may see one stretch's lines in different ones of the base's, as
+    where lines repeat: what is known of the stretch as a whole holds.
+    """
+    found = []
+    for first, last, _ in stretches:
+        if last < start or first >= end:
+            continue
+        if first > start:
+            found.append((start, first))
+        start = last + 1
+    if start < end:
+        found.append((start, end))
+    return found
 
 
 def _joined(moves: list[Move]) -> list[Move]:

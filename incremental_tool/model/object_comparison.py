@@ -47,6 +47,7 @@ from incremental_tool.model.elf_object import (
     ElfObject,
     RefusedObject,
 )
+from incremental_tool.model.known_alignment import KnownAlignment
 from incremental_tool.model.piece_import import sort_of, stem_of
 from incremental_tool.model.relocation_kind import directly, is_relative, meaning, short_by
 
@@ -166,6 +167,7 @@ def differences(full: bytes, made: bytes) -> list[str]:
 class _Comparison:
     def __init__(self, full: View, made: View) -> None:
         self.full, self.made = full, made
+        self.alignment = KnownAlignment(full.read)
         self.told: list[str] = []
         self.pairs: dict[tuple[int, int], tuple[int, int]] = {}
         """Statics of the full object, and which each is in the other."""
@@ -258,15 +260,13 @@ class _Comparison:
     def _compare_alignment(
         self, what: str, section: int, there: int, row: tuple[int, ...], other: tuple[int, ...]
     ) -> None:
-        """Check alignment as far as it is known: what is aligned to n is a multiple of n long."""
-        ours = self.full.read.sections[section][ALIGNMENT] or 1
+        """Check alignment as far as it is known."""
         theirs = self.made.read.sections[there][ALIGNMENT] or 1
-        wanted = min(ours, (row[VALUE] | ours) & -(row[VALUE] | ours))
         if row[TYPE] & 15 == FUNCTION:
+            ours = self.full.read.sections[section][ALIGNMENT] or 1
             wanted = ours if not row[VALUE] else 1
         else:
-            size = row[EXTENT] or 1
-            wanted = min(wanted, size & -size)
+            wanted = self.alignment.of(section, row)
         if min(theirs, (other[VALUE] | theirs) & -(other[VALUE] | theirs)) < wanted:
             self.tell(f"{what} is aligned to less than {wanted} bytes")
 

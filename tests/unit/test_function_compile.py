@@ -333,3 +333,20 @@ def test_a_damaged_base_costs_a_full_compile(unit: Unit) -> None:
     assert "by_function" not in counts
     assert unit.bench.reasons()["store.corrupt.function"] == 1
     unit.runs_as_compiled_whole()
+
+
+def test_a_builtin_that_names_its_line_is_compiled_for_each(unit: Unit) -> None:
+    """`__builtin_LINE()` survives the preprocessor: a known piece of another line is not taken."""
+    where = "  return a + __builtin_LINE();"
+    unit.based(many_functions.source(where=where))
+    for says in ("  return 3;", '  puts("moves");\n  puts("more");\n  return a;', "  return 3;"):
+        unit.made(many_functions.source(where=where, says=says, plain="  return helper(a);"))
+        unit.runs_as_compiled_whole()
+
+
+def test_a_declaration_with_such_a_builtin_is_compiled_whole(unit: Unit) -> None:
+    """Its value is another when lines above it come or go."""
+    end = "int line = __builtin_LINE();\n"
+    unit.based(many_functions.source(end=end))
+    said = unit.refused(many_functions.source(end=end, says="  return 3;"))
+    assert said == "function.refuse.line"

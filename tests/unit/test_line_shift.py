@@ -61,3 +61,11 @@ def test_nothing_moves_where_no_line_was_added_or_taken() -> None:
     """An edit that keeps the number of lines moves none."""
     assert moves_between([], [(3, 5, 3, 5)]) == []
     assert shift_at([(3, 5, 3, 9)], 7) == 4
+
+
+def test_moves_of_a_stretch_and_around_it_do_not_overlap() -> None:
+    """Where two comparisons disagree about lines within a stretch, the stretch's move holds."""
+    compiled, now = [(2, 2, 2, 4)], [(5, 5, 5, 8)]
+    assert moves_between(compiled, now) == [(5, 7, -2), (8, (1 << 40) + 2, 1)]
+    moves = moves_between(compiled, now, [(3, 6, 6)])
+    assert moves == [(4, 7, 3), (8, (1 << 40) + 2, 1)]
