@@ -66,8 +66,7 @@ def _head_ir(needs: Sequence[bytes]) -> Union[bytes, str]:
 def _prepare_assembly(path: bytes, text: bytes) -> Union[Prepared, str]:
     from incremental_tool.model.combined_assembly import prepare
 
-    found = prepare(path, text)
-    return found if isinstance(found, str) else Prepared(*found)
+    return prepare(path, text)
 
 
 def _head_assembly(needs: Sequence[bytes]) -> Union[bytes, str]:

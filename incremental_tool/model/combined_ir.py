@@ -38,11 +38,15 @@ TYPE_CHECKING = False  # read by type checkers alone: importing typing takes mil
 if TYPE_CHECKING:
     from typing import NamedTuple, Optional, Union
 
+    from incremental_tool.model.combined_ir_types import Function
+
 _TOKEN = lazily(
-    rb'("[^"]*"|@' + NAME + rb"|[!#][0-9]+"
-    rb'|%(?:(?:struct|class|union|enum)\.[-\w$.]+|"[^"]*"))'
+    rb'(["@!#%](?:(?<=@)(?:[-\w$.]+|"[^"]*")|(?<=[!#])[0-9]+|(?<=")[^"]*"'
+    rb'|(?<=%)(?:(?:struct|class|union|enum)\.[-\w$.]+|"[^"]*")))'
 )
-_TOP = lazily(rb"\n(?=[@$%!;adstmu^])([^\n]*)")
+"""One set of bytes to look for, then what each begins: half again as fast as alternatives."""
+_TOP = lazily(rb"\n(?=[@$%adstmu^]|![a-zA-Z])([^\n]*)")
+_TUPLE = lazily(rb"\n!([0-9]+) = (?:distinct )?!\{[^\n]*")
 _COMMENT = lazily(rb"\n;[^\n]*")
 _VARIABLE = lazily(
     rb"@(" + NAME + rb") = (?:(private|internal|available_externally|linkonce|weak|common|appending"
@@ -65,8 +69,8 @@ _CONSTRUCTOR_KEY = lazily(rb"(\{ i32 [0-9]+, [^{}]*, )(i8\*|ptr) (?:bitcast \([^
 _PERSONALITY = lazily(rb" personality .*?@(" + NAME + rb")")
 _COMDAT_WORD = lazily(rb" comdat(?:\(\$" + NAME + rb"\))?(?= |$)")
 _NATIVE_STRUCT = lazily(rb"@llvm\.[\w.]*(?:s_|sl_)[\w.]*")
-_VERSION = lazily(rb'!"[^"\n]*clang version ([0-9]+)\.')
-_POINTER = lazily(rb"[ (]ptr[ ,)]")
+_VERSION = lazily(rb'clang version ([0-9]+)\.[^"\n]*"\}')
+_POINTER = lazily(rb"ptr(?<=[ (]ptr)(?=[ ,)])")
 _ASSEMBLER = lazily(rb'(?: asm [a-z ]*|\nmodule asm )"([^"]*)"')
 _ASSEMBLER_NAME = lazily(rb"[A-Za-z_.][\w.$]*")
 _ASSEMBLER_LABEL = lazily(
@@ -130,6 +134,7 @@ class _Section:
         self.names: dict[bytes, bytes] = dict(self.nodes.names)
         self.types: dict[bytes, bytes] = {}
         self.globals: dict[bytes, _Global] = {}
+        self.functions: dict[bytes, Optional[Function]] = {}
         self.inner: dict[bytes, bytes] = {}
         """What the source itself calls what it defines and does not leave its name."""
         self.natives: set[bytes] = set()
@@ -145,6 +150,7 @@ class _Section:
         self._name_all()
         replaced = iter([self._top(line) for line in tops])
         text = _TOP.sub(lambda _: next(replaced), self.text)
+        text = _TUPLE.sub(self._own_tuple, text)
         if b"\n\x01" in text:
             text = re.sub(rb"\n\x01.*?\n\}", b"", text, flags=re.DOTALL)
         if b"blockaddress(" in text:
@@ -209,6 +215,7 @@ class _Section:
         if not line.startswith((b"define ", b"declare ")):
             return
         read = function_of(line)
+        self.functions[line] = read
         if read is None:
             raise _RefusedTextError(f"a function is not as clang writes it: {_said(line[:60])}")
         words = read.words.split()
@@ -315,12 +322,6 @@ class _Section:
         return b""
 
     def _metadata(self, line: bytes) -> bytes:
-        if line[1:2].isdigit():
-            number, _, rest = line[1:].partition(b" = ")
-            if self.nodes.content_of(number) is not None:
-                return b""
-            # Where it is defined a node is its number; the rest goes the way of all references.
-            return b"\n" + line
         name, _, rest = line.partition(b" = ")
         numbers = re.findall(rb"!([0-9]+)", rest)
         if name in {b"!llvm.module.flags", b"!llvm.ident"}:
@@ -339,7 +340,7 @@ class _Section:
         return b""
 
     def _declaration(self, line: bytes) -> bytes:
-        read = function_of(line)
+        read = self.functions.get(line)
         if read is not None:
             name = read.name
             self._ask(name, line if name in self.natives or not self.typed else None)
@@ -356,7 +357,7 @@ class _Section:
         return b"@%s = %s %sglobal i8" % (name, linkage, found.words)
 
     def _definition(self, line: bytes) -> bytes:
-        read = function_of(line)
+        read = self.functions.get(line)
         if read is None:
             return b""
         name = read.name
@@ -435,6 +436,9 @@ class _Section:
         self._publish(name)
         inside = b"".join(word + b" " for word in words.split() if word not in _NOT_INSIDE)
         return b"\n%s = internal %s%s %s" % (self.inner[name], inside, kind, rest)
+
+    def _own_tuple(self, match: re.Match[bytes]) -> bytes:
+        return match.group() if self.nodes.content_of(match.group(1)) is None else b""
 
     def _aliased(self, match: re.Match[bytes]) -> bytes:
         return self.inner.get(match.group(1), match.group())
