@@ -47,6 +47,7 @@ _DEFINED = lazily(
     rb"|\.(?:set|equ|equiv|eqv|weakref|lcomm)[ \t]+(" + _NAME + rb"))",
     8,  # re.MULTILINE
 )
+_LABEL = lazily(rb"^[ \t]*(" + _NAME + rb")[ \t]*:", 8)
 _DECLARED = lazily(rb"(?:^|;)[ \t]*\.(globl|global|weak|local|comm)[ \t]+([^\n#;]*)", 8)
 # These begin with a line feed: where the next one is found as fast as memory is read.
 _WEAK = lazily(rb"\n[ \t]*\.weak[ \t]+" + _NAME + rb"[ \t]*(?:#[^\n]*|//[^\n]*)?$", 8)
@@ -65,7 +66,9 @@ _COMMENTS = {False: rb"#[^\n]*", True: rb"//[^\n]*|\n[ \t]*#[^\n]*"}
 """For x86-64 and for AArch64, where `#` within a line is before a number."""
 _WORDS = {
     other: lazily(
-        rb"(\"(?:[^\"\\\n]|\\.)*\"|" + comment + rb"|[\n;][ \t]*(?:\.(?:push)?section\b[^\n]*|"
+        rb"(\"(?:[^\"\\\n]|\\.)*\"|"
+        + comment
+        + rb"|[\n;][ \t]*(?:\.(?:push)?section\b[^\n]*|"
         + _NAME
         + _END
         + rb"(?![ \t]*[:=]))|[%@]?[\w.\x80-\xff][\w.$\x80-\xff]*)",
@@ -84,7 +87,10 @@ _DEFINING = lazily(
 
 _REFUSED = (
     (rb"\.intel_syntax|\.att_syntax[ \t]+noprefix", "it has Intel's syntax"),
-    (rb"\.(?:thumb|arm|option|machine|set[ \t]+noreorder)\b", "it is neither for x86-64 nor for AArch64"),
+    (
+        rb"\.(?:thumb|arm|option|machine|set[ \t]+noreorder)\b",
+        "it is neither for x86-64 nor for AArch64",
+    ),
     (rb"\.(?:macro|altmacro|purgem|irpc?|rept|include|incbin)\b", "it has macros or includes"),
     (rb"\.symver\b", "it gives versions to symbols"),
     (rb"\.section\b[^\n]*\.gnu\.lto_", "it is for link-time optimisation"),
@@ -239,11 +245,13 @@ def _directives(text: bytes, different: list[bytes]) -> bytes:
     """
     if b"APP\n" in text:
         return text
-    return b"\n".join([
-        line
-        for line in different
-        if (line[:1] != b"\t" or line[1:2] == b".") and not line.startswith(_FILLING)
-    ])
+    return b"\n".join(
+        [
+            line
+            for line in different
+            if (line[:1] != b"\t" or line[1:2] == b".") and not line.startswith(_FILLING)
+        ]
+    )
 
 
 def _labels(text: bytes) -> set[bytes]:
@@ -283,15 +291,15 @@ def _of_several(
 ) -> tuple[bytes, dict[bytes, bytes]]:
     """Return a text in which what others may define, too, has the suffix, and that, with its type.
 
-    That is what is weak, and what stands in a comdat group.
+    That is what is weak, and what stands in a comdat group: its label does, while its type may be
+    said before.
     """
-    parts: list[bytes] = []
     several: dict[bytes, bytes] = {}
-    grouped = strong | weak
+    names = weak | (strong & _in_groups(text))
 
     def define(match: re.Match[bytes]) -> bytes:
         before, name, after = match.groups()
-        if name not in (grouped if inside else weak):
+        if name not in names:
             return match.group()
         if before.strip() == b".type":
             several[name] = after.lstrip(b", \t").split(b"#")[0].split(b"//")[0].strip()
@@ -301,10 +309,16 @@ def _of_several(
             after = after.replace(b".-" + name, b".-" + name + suffix)
         return b"%s%s%s%s" % (before, name, suffix, after)
 
+    return _DEFINING.sub(define, text), several
+
+
+def _in_groups(text: bytes) -> set[bytes]:
+    found: set[bytes] = set()
     place, inside = 0, False
-    for match in [*_SWITCH.finditer(text), None]:
-        end = len(text) if match is None else match.start()
-        parts.append(_DEFINING.sub(define, text[place:end]))
+    for match in [*_SWITCH.finditer(text), None] if b"comdat" in text else ():
+        if inside:
+            end = len(text) if match is None else match.start()
+            found.update(_LABEL.findall(text, place, end))
         if match is not None:
-            place, inside = end, _GROUP.match(match.group()) is not None
-    return b"".join(parts), several
+            place, inside = match.start(), _GROUP.match(match.group()) is not None
+    return found

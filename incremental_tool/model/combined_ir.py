@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import re
 
-from incremental_tool.base.named_tuple import NamedTuple
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.combined_ir_metadata import Nodes
 from incremental_tool.model.combined_ir_types import NAME, function_of, size_of, type_end
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from typing import NamedTuple, Optional, Union
 
     from incremental_tool.model.combined_ir_types import Function
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 _TOKEN = lazily(
     rb'(["@!#%](?:(?<=@)(?:[-\w$.]+|"[^"]*")|(?<=[!#])[0-9]+|(?<=")[^"]*"'
@@ -65,12 +66,14 @@ _CLANG_TYPE = lazily(rb'(?:struct|class|union|enum)\.[-\w$.]+|"[^"]*"')
 _APPENDING = lazily(
     rb'\[[0-9]+ x (.*?)\] (?:\[(.*)\]|zeroinitializer|undef)(?:, section "([^"]*)")?'
 )
-_CONSTRUCTOR_KEY = lazily(rb"(\{ i32 [0-9]+, [^{}]*, )(i8\*|ptr) (?:bitcast \([^{}]*\)|@[^{} ]*) \}")
+_CONSTRUCTOR_KEY = lazily(
+    rb"(\{ i32 [0-9]+, [^{}]*, )(i8\*|ptr) (?:bitcast \([^{}]*\)|@[^{} ]*) \}"
+)
 _PERSONALITY = lazily(rb" personality .*?@(" + NAME + rb")")
 _COMDAT_WORD = lazily(rb" comdat(?:\(\$" + NAME + rb"\))?(?= |$)")
 _NATIVE_STRUCT = lazily(rb"@llvm\.[\w.]*(?:s_|sl_)[\w.]*")
 _VERSION = lazily(rb'clang version ([0-9]+)\.[^"\n]*"\}')
-_POINTER = lazily(rb"ptr(?<=[ (]ptr)(?=[ ,)])")
+_POINTER = lazily(rb"ptr(?<=[ (]ptr)(?=[] ,)}>])")
 _ASSEMBLER = lazily(rb'(?: asm [a-z ]*|\nmodule asm )"([^"]*)"')
 _ASSEMBLER_NAME = lazily(rb"[A-Za-z_.][\w.$]*")
 _ASSEMBLER_LABEL = lazily(
@@ -288,8 +291,8 @@ class _Section:
                 # Nobody can put another in its place: the source may use its own.
                 self.names[b"@" + name] = self.inner[name]
             else:
-                type_ = self._renamed(type_)
-                self.names[b"@" + name] = b"bitcast (i8* @%s to %s*)" % (name, type_)
+                said = self._renamed(type_)
+                self.names[b"@" + name] = b"bitcast (i8* @%s to %s*)" % (name, said)
 
     def _renamed(self, text: bytes) -> bytes:
         parts = _TOKEN.split(text)
@@ -480,7 +483,9 @@ class _Section:
             elements = _CONSTRUCTOR_KEY.sub(rb"\1\2 null }", elements)
         count = b"%d" % _count_of(elements)
         said = name, type_, section or b"", count, elements
-        self.needs.appending.append(FIELD.join(map(self._renamed, said[1:])).join([name + FIELD, b""]))
+        self.needs.appending.append(
+            FIELD.join(map(self._renamed, said[1:])).join([name + FIELD, b""])
+        )
 
 
 def _count_of(elements: bytes) -> int:

@@ -127,9 +127,7 @@ def _flags(items: list[bytes]) -> Union[list[bytes], str]:
         rule, name, value = match.groups(b"")
         rule_old, value_old, line_old = found.get(name, (rule, value, item))
         said = name.decode("utf-8", "backslashreplace")
-        if line_old == item:
-            found[name] = rule, value, item
-        elif rule == _OVERRIDE != rule_old:
+        if line_old == item or rule == _OVERRIDE != rule_old:
             found[name] = rule, value, item
         elif rule_old == _OVERRIDE != rule:
             continue

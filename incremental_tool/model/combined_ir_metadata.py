@@ -69,7 +69,7 @@ class Nodes:
     def _in_head(self, content: bytes) -> bytes:
         name = b"!%d" % content_number(content)
         line = content
-        if b"!self" in content:
+        if content.startswith(b"!{!self"):
             line = b"distinct " + content.replace(b"!self", name, 1)
         self.lines[name] = line
         return name
@@ -88,13 +88,15 @@ class Nodes:
         loop = distinct and text.startswith((start + b",", start + b"}"))
         if not text or (distinct and not loop) or b"@" in text or b"%" in text or b"!DI" in text:
             return None
-        pieces, at = [], 0
+        pieces: list[bytes] = []
+        at = 0
         for match in _REFERENCE.finditer(text):
             found = match.group(1)
             if found is None:
                 continue
             if found == number:
-                said: Optional[bytes] = b"!self" if loop and match.start() == 2 else None
+                # Of itself a loop's name speaks first, and nowhere else.
+                said: Optional[bytes] = b"!self" if loop and not pieces else None
             else:
                 said = self._content(found)
                 if said is not None and loop and not said.startswith(_LOOP):

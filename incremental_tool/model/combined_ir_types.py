@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 
-from incremental_tool.base.named_tuple import NamedTuple
 from incremental_tool.base.pattern import lazily
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NamedTuple, Optional
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 NAME = rb'(?:[-\w$.]+|"[^"]*")'
 
@@ -47,9 +48,10 @@ class Function(NamedTuple):
 
     def type(self) -> bytes:
         """Return the function's type."""
-        types = []
-        for each in _list_of(self.parameters):
-            types.append(b"..." if each == b"..." else each[: type_end(each, 0)])
+        types = [
+            b"..." if each == b"..." else each[: type_end(each, 0)]
+            for each in _list_of(self.parameters)
+        ]
         return self.result + b" (" + b", ".join(types) + b")"
 
 
@@ -96,7 +98,7 @@ def _closed(text: bytes, at: int) -> int:
     depth = 0
     for match in _BRACKET.finditer(text, at):
         found = match.group()
-        if found[0] == 0x22:  # a quoted name
+        if found.startswith(b'"'):  # a quoted name
             continue
         depth += -1 if found in _CLOSING else 1
         if not depth:
@@ -115,7 +117,7 @@ def _list_of(text: bytes) -> list[bytes]:
             if not depth:
                 found.append(text[start : match.start()])
                 start = match.end()
-        elif piece[0] != 0x22:
+        elif not piece.startswith(b'"'):
             depth += -1 if piece in _CLOSING else 1
     found.append(text[start:])
     return found
@@ -136,7 +138,7 @@ _LARGEST_WHOLE = 8
 
 
 def size_of(text: bytes, types: Mapping[bytes, bytes]) -> Optional[tuple[int, int]]:
-    """Return the size and the alignment of a type on 64-bit machines; None if they are not known."""
+    """Return size and alignment of a type on 64-bit machines; None if they are not known."""
     if text.endswith(b"*") or text == b"ptr":
         return 8, 8
     if text in _SIZES:
