@@ -14,13 +14,14 @@ Knows nothing of files, of compilers and of when a section is made anew.
 
 from __future__ import annotations
 
-from incremental_tool.base.named_tuple import NamedTuple
 from incremental_tool.model.combined_needs import Clash, Prepared
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import NamedTuple, Union
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 
 __all__ = ["FORMS", "Clash", "Form", "Prepared"]

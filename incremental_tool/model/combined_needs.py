@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections import Counter
 
 from incremental_tool.base.digest import checksum_of
-from incremental_tool.base.named_tuple import NamedTuple
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import NamedTuple, Optional
+else:
+    from incremental_tool.base.named_tuple import NamedTuple
 
 GROUP, ITEM, FIELD = b"\x1d", b"\x1e", b"\x1f"
 
@@ -44,7 +45,7 @@ class Clash(str):
     section: int
     """The place of that section in the sequence that `head` was given."""
 
-    def __new__(cls, sentence: str, section: int) -> Clash:
+    def __new__(cls, sentence: str, section: int) -> Clash:  # noqa: PYI034  # Self is of Python 3.11
         """Make one of a sentence and the place of the section."""
         made = super().__new__(cls, sentence)
         made.section = section
@@ -122,14 +123,15 @@ def clash_of(needs: Sequence[bytes]) -> Optional[Clash]:
     for place, each in enumerate(needs):
         suffix, first, count, path = each.split(GROUP, 2)[1].split(FIELD)
         other = suffixes.setdefault(suffix, path)
-        if len(suffixes) + len(ranges) < place + 1 + len(ranges):
+        if len(suffixes) <= place:
             return Clash(f"{_quoted(other)} and {_quoted(path)} have one suffix of names", place)
         if count != b"0":
             ranges.append((int(first), int(count), place, path))
     ranges.sort()
-    for (first, count, _, path), (start, _, place, later) in zip(ranges, ranges[1:]):
-        if first + count > start:
-            return Clash(f"{_quoted(path)} and {_quoted(later)} have numbers in common", place)
+    for before, after in zip(ranges, ranges[1:]):
+        if before[0] + before[1] > after[0]:
+            both = f"{_quoted(before[3])} and {_quoted(after[3])}"
+            return Clash(f"{both} have numbers in common", after[2])
     return None
 
 
