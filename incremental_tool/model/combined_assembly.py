@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from incremental_tool.base.digest import digest_of
 from incremental_tool.base.pattern import lazily
-from incremental_tool.model.combined_needs import Clash, Prepared
+from incremental_tool.model.combined_needs import Clash, Prepared, shown
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
@@ -190,12 +190,12 @@ def head(needs: Sequence[bytes]) -> Union[bytes, str]:
             need, raw=True
         )
         if suffix in suffixes:
-            both = f"{_said(suffixes[suffix])} and {_said(path)}"
+            both = f"{shown(suffixes[suffix])} and {shown(path)}"
             return Clash(f"{both} have one suffix of names", place)
         suffixes[suffix] = path
         for name in strong:
             if name in defined:
-                return f"{_said(name)} is defined by {_said(defined[name])} and by {_said(path)}"
+                return f"{shown(name)} is defined by {shown(defined[name])} and by {shown(path)}"
             defined[name] = path
         absent.update(dict.fromkeys(missing))
         frames.add(tuple(said))
@@ -228,10 +228,6 @@ def head(needs: Sequence[bytes]) -> Union[bytes, str]:
     taken = defined.keys() | aliases.keys() | common.keys()
     parts += [b"\t.weak\t%s\n" % name for name in absent if name not in taken]
     return b"".join(parts)
-
-
-def _said(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
 
 
 def _without(match: re.Match[bytes], common: list[list[object]]) -> bytes:

@@ -23,13 +23,14 @@ import re
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.combined_ir_metadata import Nodes
-from incremental_tool.model.combined_ir_types import NAME, function_of, size_of, type_end
+from incremental_tool.model.combined_ir_types import NAME, count_of, function_of, size_of, type_end
 from incremental_tool.model.combined_needs import (
     FIELD,
     Prepared,
     content_number,
     is_unfit,
     no_needs,
+    shown,
     suffix_of,
 )
 
@@ -195,22 +196,22 @@ class _Section:
             if name.startswith(b"llvm.") and found.linkage not in _LOCAL:
                 self.natives.add(name)
                 if self.types and _NATIVE_STRUCT.fullmatch(b"@" + name):
-                    raise _RefusedTextError(f"{_said(name)} has a type in its name")
+                    raise _RefusedTextError(f"{shown(name)} has a type in its name")
 
     def _read_variable(self, line: bytes) -> None:
         match = _VARIABLE.fullmatch(line)
         if match is None:
-            raise _RefusedTextError(f"a global is not as clang writes it: {_said(line[:60])}")
+            raise _RefusedTextError(f"a global is not as clang writes it: {shown(line[:60])}")
         name, linkage, words, kind, rest = match.groups()
         if b"addrspace(" in words:
-            raise _RefusedTextError(f"{_said(name)} is in an address space of its own")
+            raise _RefusedTextError(f"{shown(name)} is in an address space of its own")
         type_ = rest[: type_end(rest, 0)]
         if kind == b"ifunc" and self.typed:
             raise _RefusedTextError(
-                f"{_said(name)} is an ifunc, which typed pointers cannot share: clang 15 can"
+                f"{shown(name)} is an ifunc, which typed pointers cannot share: clang 15 can"
             )
         if linkage == b"common" and b"thread_local" in words:
-            raise _RefusedTextError(f"{_said(name)} is common and thread-local")
+            raise _RefusedTextError(f"{shown(name)} is common and thread-local")
         words = words.replace(b"externally_initialized ", b"")  # no word of aliases
         self._add(name, _Global(linkage or b"", words, type_))
 
@@ -220,7 +221,7 @@ class _Section:
         read = function_of(line)
         self.functions[line] = read
         if read is None:
-            raise _RefusedTextError(f"a function is not as clang writes it: {_said(line[:60])}")
+            raise _RefusedTextError(f"a function is not as clang writes it: {shown(line[:60])}")
         words = read.words.split()
         linkage = next((word for word in words if word in _LINKAGES), b"")
         if line.startswith(b"declare "):
@@ -238,7 +239,7 @@ class _Section:
     def _read_type(self, line: bytes) -> None:
         match = _TYPE.fullmatch(line)
         if match is None or not _CLANG_TYPE.fullmatch(match.group(1)):
-            raise _RefusedTextError(f"a type is not named as clang does: {_said(line[:60])}")
+            raise _RefusedTextError(f"a type is not named as clang does: {shown(line[:60])}")
         name, content = match.groups()
         self.types[b"%" + name] = content
         self.names[b"%" + name] = b"%" + self._own(name)
@@ -255,12 +256,12 @@ class _Section:
             return
         mode = _ASSEMBLER_MODE.search(self.text)
         if mode is not None:
-            raise _RefusedTextError(f"assembler of the module holds .{_said(mode.group(1))}")
+            raise _RefusedTextError(f"assembler of the module holds .{shown(mode.group(1))}")
         own = {name for name, found in self.globals.items() if found.linkage in _LOCAL}
         for written in _ASSEMBLER.findall(self.text):
             said = re.sub(rb"\\[0-9A-F]{2}", b" ", written)
             for name in own.intersection(_ASSEMBLER_NAME.findall(said)):
-                raise _RefusedTextError(f"assembler names {_said(name)}, which is renamed")
+                raise _RefusedTextError(f"assembler names {shown(name)}, which is renamed")
         for names in _ASSEMBLER_LABEL.findall(self.text):
             self.needs.outside.extend(filter(None, names))
 
@@ -277,7 +278,7 @@ class _Section:
         for name, (linkage, words, type_) in self.globals.items():
             if name in self.natives:
                 if linkage not in {b"external", b"appending"}:
-                    raise _RefusedTextError(f"{_said(name)} is defined and handles exceptions")
+                    raise _RefusedTextError(f"{shown(name)} is defined and handles exceptions")
                 continue
             if linkage in _LOCAL:
                 self.names[b"@" + name] = self.inner[name] = b"@" + self._own(name)
@@ -331,7 +332,7 @@ class _Section:
             for number in numbers:
                 content = self.nodes.content_of(number)
                 if content is None or re.search(rb"!\d", content):
-                    raise _RefusedTextError(f"{_said(name)} holds more than plain values")
+                    raise _RefusedTextError(f"{shown(name)} holds more than plain values")
                 if name == b"!llvm.ident":
                     self.needs.shared.append(b"ident" + content + FIELD + content)
                 else:
@@ -369,7 +370,7 @@ class _Section:
         if found.linkage == b"available_externally":
             # Inlined where it was worth it; its symbol is another's.
             if b"blockaddress(" in self.text:
-                raise _RefusedTextError(f"{_said(name)} is defined elsewhere, and labels are used")
+                raise _RefusedTextError(f"{shown(name)} is defined elsewhere, and labels are used")
             result, _, parameters = found.type.partition(b" (")
             if found.type.count(b" (") > 1:
                 result, parameters = read.result, found.type[len(read.result) + 2 :]
@@ -435,7 +436,7 @@ class _Section:
             self.needs.strong.append(name)
             return b"\n@%s = %s%s %s" % (name, words, kind, rest)
         if kind == b"ifunc":
-            raise _RefusedTextError(f"{_said(name)} is a weak ifunc")
+            raise _RefusedTextError(f"{shown(name)} is a weak ifunc")
         self._publish(name)
         inside = b"".join(word + b" " for word in words.split() if word not in _NOT_INSIDE)
         return b"\n%s = internal %s%s %s" % (self.inner[name], inside, kind, rest)
@@ -465,7 +466,7 @@ class _Section:
         found = self.globals[name]
         size = size_of(found.type, self.types)
         if size is None:
-            raise _RefusedTextError(f"{_said(name)} is common, and its size is not known")
+            raise _RefusedTextError(f"{shown(name)} is common, and its size is not known")
         alignment = re.search(rb", align ([0-9]+)", rest)
         aligned = alignment.group(1) if alignment else b"%d" % size[1]
         said = name, b"%d" % size[0], aligned, self._as_byte(name, found)
@@ -474,31 +475,18 @@ class _Section:
     def _append(self, name: bytes, rest: bytes) -> None:
         match = _APPENDING.match(rest)
         if match is None:
-            raise _RefusedTextError(f"{_said(name)} is not as clang writes it")
+            raise _RefusedTextError(f"{shown(name)} is not as clang writes it")
         type_, elements, section = match.groups()
         if not elements:
             return
         if name in {b"llvm.global_ctors", b"llvm.global_dtors"}:
             # The key is the comdat that the constructor goes with; its guard is asked anyway.
             elements = _CONSTRUCTOR_KEY.sub(rb"\1\2 null }", elements)
-        count = b"%d" % _count_of(elements)
+        count = b"%d" % count_of(elements)
         said = name, type_, section or b"", count, elements
         self.needs.appending.append(
             FIELD.join(map(self._renamed, said[1:])).join([name + FIELD, b""])
         )
-
-
-def _count_of(elements: bytes) -> int:
-    """Return how many values a list has: its commas that no bracket and no string holds."""
-    depth, count = 0, 1
-    for found in re.findall(rb'"[^"]*"|[][(){}<>]|, ', elements):
-        if found == b", ":
-            count += not depth
-        elif found in b"([{<":
-            depth += 1
-        elif found in b")]}>":
-            depth -= 1
-    return count
 
 
 def _plainly_named(text: bytes) -> bytes:
@@ -506,9 +494,5 @@ def _plainly_named(text: bytes) -> bytes:
     given = re.findall(rb'@"\\01([-\w$.]+)"', text)
     for name in set(given):
         if re.search(rb"@" + re.escape(name) + rb"(?![-\w$.])", text):
-            raise _RefusedTextError(f"{_said(name)} stands for one symbol in two spellings")
+            raise _RefusedTextError(f"{shown(name)} stands for one symbol in two spellings")
     return re.sub(rb'@"\\01([-\w$.]+)"', rb"@\1", text)
-
-
-def _said(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")

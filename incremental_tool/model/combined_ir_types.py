@@ -123,6 +123,19 @@ def _list_of(text: bytes) -> list[bytes]:
     return found
 
 
+def count_of(elements: bytes) -> int:
+    """Return how many values a list has: its commas that no bracket and no string holds."""
+    depth, count = 0, 1
+    for found in re.findall(rb'"[^"]*"|[][(){}<>]|, ', elements):
+        if found == b", ":
+            count += not depth
+        elif found in b"([{<":
+            depth += 1
+        elif found in b")]}>":
+            depth -= 1
+    return count
+
+
 _SIZES = {
     b"half": (2, 2),
     b"bfloat": (2, 2),

@@ -124,13 +124,13 @@ def clash_of(needs: Sequence[bytes]) -> Optional[Clash]:
         suffix, first, count, path = each.split(GROUP, 2)[1].split(FIELD)
         other = suffixes.setdefault(suffix, path)
         if len(suffixes) <= place:
-            return Clash(f"{_quoted(other)} and {_quoted(path)} have one suffix of names", place)
+            return Clash(f"{shown(other)} and {shown(path)} have one suffix of names", place)
         if count != b"0":
             ranges.append((int(first), int(count), place, path))
     ranges.sort()
     for before, after in zip(ranges, ranges[1:]):
         if before[0] + before[1] > after[0]:
-            both = f"{_quoted(before[3])} and {_quoted(after[3])}"
+            both = f"{shown(before[3])} and {shown(after[3])}"
             return Clash(f"{both} have numbers in common", after[2])
     return None
 
@@ -144,8 +144,8 @@ def defined_twice(needs: Sequence[bytes], names: Iterable[bytes]) -> Optional[st
     for each in needs:
         read = read_all([each])
         if name in read.strong or name in read.outside:
-            paths.append(_quoted(read.seed[0].split(FIELD)[3]))
-    return f"{_quoted(name)} is defined by {' and by '.join(paths)}"
+            paths.append(shown(read.seed[0].split(FIELD)[3]))
+    return f"{shown(name)} is defined by {' and by '.join(paths)}"
 
 
 def first_of_each(items: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -167,5 +167,6 @@ def largest_common(items: Iterable[bytes]) -> dict[bytes, tuple[int, int, bytes]
     return found
 
 
-def _quoted(name: bytes) -> str:
+def shown(name: bytes) -> str:
+    """Return a name as sentences have it."""
     return name.decode("utf-8", "backslashreplace")
