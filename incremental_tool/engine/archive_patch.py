@@ -31,6 +31,7 @@ import stat
 from array import array
 
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
+from incremental_tool.engine.settled import is_settled
 from incremental_tool.model.archive import (
     HEADER_SIZE,
     MAX_SIZE,
@@ -42,7 +43,7 @@ from incremental_tool.model.archive import (
     odd_names,
     understand,
 )
-from incremental_tool.model.fingerprint import identity_of, is_racy, newest_ns
+from incremental_tool.model.fingerprint import identity_of
 from incremental_tool.model.object_symbols import Symbols, symbols_of
 from incremental_tool.model.reason import Reason
 from incremental_tool.store import archive_record
@@ -321,17 +322,8 @@ class Archives:
     def settle(self) -> None:
         """Record what this run has made, where a later write would show. Raises OSError."""
         made, self._made = self._made, {}
-        disk = self._cache.disk
         for output, one in made.items():
-            try:
-                newest = newest_ns(os.lstat(output))
-                if newest >= disk.now_ns():
-                    disk.wait_until_after(newest)
-                clock = disk.now_ns()
-                status = os.lstat(output)
-            except OSError:
-                continue  # somebody has removed it since
-            if identity_of(status) == one.record.identity and not is_racy(status, clock):
+            if is_settled(output, one.record.identity, self._cache.disk):
                 archive_record.save(self._folder, output, one.record)
 
 

@@ -28,9 +28,10 @@ from array import array
 from incremental_tool.base.atomic import replace_file
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.engine.section_layout import Arrangement, in_place, parts_of
+from incremental_tool.engine.settled import is_settled
 from incremental_tool.model.combination import Cannot, too_much, way_of
 from incremental_tool.model.combined_form import FORMS
-from incremental_tool.model.fingerprint import identity_of, is_racy, newest_ns
+from incremental_tool.model.fingerprint import identity_of
 from incremental_tool.model.markers import opened, parse
 from incremental_tool.model.reason import Reason
 from incremental_tool.store import combined_record
@@ -286,17 +287,8 @@ class Combining:
     def settle(self) -> None:
         """Record what this run has written, where a later write would show. Raises OSError."""
         made, self._made = self._made, {}
-        disk = self._cache.disk
         for output, record in made.items():
-            try:
-                newest = newest_ns(os.lstat(output))
-                if newest >= disk.now_ns():
-                    disk.wait_until_after(newest)
-                clock = disk.now_ns()
-                status = os.lstat(output)
-            except OSError:
-                continue  # somebody has removed it since
-            if identity_of(status) == record.identity and not is_racy(status, clock):
+            if is_settled(output, record.identity, self._cache.disk):
                 combined_record.save(self._folder, output, record)
 
 

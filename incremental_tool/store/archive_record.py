@@ -19,10 +19,9 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
-from array import array
 
 from incremental_tool.base.atomic import replace_file
+from incremental_tool.base.columns import packed, unpacked
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import seal, unseal
@@ -76,7 +75,7 @@ def save(folder: bytes, library: bytes, record: ArchiveRecord) -> None:
         layout.first,
         len(record.paths),
     )
-    columns = [_little(column) for column in layout[1:]]
+    columns = [packed(column) for column in layout[1:]]
     content = seal(MAGIC, VERSION, b"".join([head, record.paths, record.digests, *columns]))
     path = path_of(folder, library)
     try:
@@ -104,10 +103,7 @@ def _decode(payload: memoryview) -> ArchiveRecord:
         raise CorruptRecord("columns do not fill the file")
     columns = []
     for _ in range(3):
-        column = array("I", bytes(payload[place : place + 4 * count]))
-        if sys.byteorder == "big":
-            column.byteswap()
-        columns.append(column)
+        columns.append(unpacked(payload[place : place + 4 * count]))
         place += 4 * count
     return ArchiveRecord(
         identity,
@@ -117,11 +113,3 @@ def _decode(payload: memoryview) -> ArchiveRecord:
         bytes(payload[digests_at : digests_at + DIGEST_SIZE * count]),
         Layout(first, *columns),
     )
-
-
-def _little(column: array[int]) -> bytes:
-    if sys.byteorder == "little":
-        return column.tobytes()
-    turned = array("I", column)
-    turned.byteswap()
-    return turned.tobytes()

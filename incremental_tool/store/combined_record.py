@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from array import array
 
 from incremental_tool.base.atomic import replace_file
+from incremental_tool.base.columns import packed, unpacked
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.base.errors import CorruptRecord
 from incremental_tool.base.records import seal, unseal
@@ -71,7 +71,7 @@ def save(folder: bytes, output: bytes, record: CombinedRecord) -> None:
         len(needs),
     )
     lengths = array("I", map(len, record.needs))
-    parts = [head, record.paths, record.digests, _little(record.sizes), _little(lengths), needs]
+    parts = [head, record.paths, record.digests, packed(record.sizes), packed(lengths), needs]
     content = seal(MAGIC, VERSION, b"".join(parts))
     path = _path_of(folder, output)
     try:
@@ -103,7 +103,7 @@ def _decode(payload: memoryview) -> CombinedRecord:
     place = lengths_at + 4 * count
     if len(payload) != place + needed:
         raise CorruptRecord("columns do not fill the file")
-    lengths = _native(payload[lengths_at:place])
+    lengths = unpacked(payload[lengths_at:place])
     if sum(lengths) != needed:
         raise CorruptRecord("needs do not fill the file")
     needs = [b""] * count
@@ -117,21 +117,6 @@ def _decode(payload: memoryview) -> CombinedRecord:
         head,
         bytes(payload[_HEAD.size : digests_at]),
         bytes(payload[digests_at:sizes_at]),
-        _native(payload[sizes_at:lengths_at]),
+        unpacked(payload[sizes_at:lengths_at]),
         needs,
     )
-
-
-def _native(column: memoryview) -> array[int]:
-    found = array("I", bytes(column))
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found
-
-
-def _little(column: array[int]) -> bytes:
-    if sys.byteorder == "little":
-        return column.tobytes()
-    turned = array("I", column)
-    turned.byteswap()
-    return turned.tobytes()
