@@ -11,7 +11,9 @@ the file is a function of the combination and the texts, and there are two ways 
   it is when every section has the length that it had.
 
 It is patched only if enough of it is known and little has changed: shares and a number that the
-project can set. Whatever is in doubt has a reason, `combine.whole.*`. A file that would come out
+project can set. Where numbers of two sections meet, one is prepared
+under another path, and the file is always written whole: which one depends on all of them.
+Whatever is in doubt has a reason, `combine.whole.*`. A file that would come out
 as it is is not touched.
 
 What cannot be combined at all (`combine.refuse.*`) fails the build: there is no such file.
@@ -30,7 +32,7 @@ from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.engine.section_layout import Arrangement, in_place, parts_of
 from incremental_tool.engine.settled import is_settled
 from incremental_tool.model.combination import Cannot, too_much, way_of
-from incremental_tool.model.combined_form import FORMS
+from incremental_tool.model.combined_form import FORMS, Clash
 from incremental_tool.model.fingerprint import identity_of
 from incremental_tool.model.markers import opened, parse
 from incremental_tool.model.reason import Reason
@@ -49,6 +51,8 @@ else:
     from incremental_tool.base.named_tuple import NamedTuple
 
 _CHUNK = 1 << 20
+_SEEDS = 1000
+"""Other paths that are tried: a thousand sections with debug information need a few."""
 _TOLD = 12
 """Sections that a reason names at most."""
 
@@ -62,13 +66,17 @@ class _Section(NamedTuple):
 
 
 class _Whole(NamedTuple):
-    """A file made of its texts alone: its head, all sections, and what is recorded of them."""
+    """A file made of its texts alone: its head, all sections, and what is recorded of them.
+
+    `seeded` says that some are prepared under other paths, for their numbers met.
+    """
 
     head: bytes
     body: bytearray
     made_of: bytearray
     sizes: array[int]
     needs: list[bytes]
+    seeded: bool
 
     @property
     def parts(self) -> list[Union[bytes, memoryview]]:
@@ -145,7 +153,7 @@ class Combining:
         paths = b"\0".join(combination.paths)
         record = CombinedRecord(
             b"",
-            way_of(combination),
+            way_of(combination, seeded=whole.seeded),
             len(whole.head),
             paths,
             bytes(whole.made_of),
@@ -179,6 +187,8 @@ class Combining:
         scratch = self._cache.scratch.folder
         if not self._is_ours(status) or os.stat(scratch).st_dev != status.st_dev:
             return Reason("combine.whole.place")
+        if record.way == way_of(combination, seeded=True):
+            return Reason("combine.whole.clash")
         if record.way != way_of(combination):
             return Reason("combine.whole.form")
         if record.identity != identity_of(status):
@@ -215,9 +225,12 @@ class Combining:
         read = self._cache.disk.read
         sections = {at: _section(combination, at, read(files[at])) for at in changed}
         renewed = _renewed(record, paths, digests, was, sections)
-        head = None
+        head: Optional[bytes] = None
         if list(renewed.needs) != list(record.needs):
-            head = _head(combination, renewed.needs)
+            made = _head(combination, renewed.needs)
+            if isinstance(made, Clash):
+                return Reason("combine.whole.clash", made)
+            head = made
             renewed = renewed._replace(head=len(head))
             if head == self._head_of(output, status, record.head):
                 head = None
@@ -304,12 +317,25 @@ def _whole(
         made_of += section.made_of
         sizes.append(len(section.content))
         needs.append(section.needs)
-    return _Whole(_head(combination, needs), body, made_of, sizes, needs)
+    seeds: dict[int, int] = {}
+    head = _head(combination, needs)
+    while isinstance(head, Clash):
+        at = head.section
+        seeds[at] = seeds.get(at, 0) + 1
+        if sum(seeds.values()) > _SEEDS:
+            raise Cannot(Reason("combine.refuse.together", head))
+        section = _section(combination, at, read(files[at]), b"#%d" % seeds[at])
+        start = sum(sizes[:at])
+        body[start : start + sizes[at]] = section.content
+        made_of[at * DIGEST_SIZE : (at + 1) * DIGEST_SIZE] = section.made_of
+        sizes[at], needs[at] = len(section.content), section.needs
+        head = _head(combination, needs)
+    return _Whole(head, body, made_of, sizes, needs, bool(seeds))
 
 
-def _section(combination: Combination, number: int, text: bytes) -> _Section:
+def _section(combination: Combination, number: int, text: bytes, seed: bytes = b"") -> _Section:
     path = combination.paths[number]
-    made = FORMS[combination.form].prepare(path, text)
+    made = FORMS[combination.form].prepare(path + seed, text)
     if isinstance(made, str):
         raise Cannot(Reason("combine.refuse.text", f"{os.fsdecode(path)}: {made}"))
     body = _ended(made.body)
@@ -317,8 +343,11 @@ def _section(combination: Combination, number: int, text: bytes) -> _Section:
     return _Section(digest, opened(combination.leader, path, digest, body) + body, made.needs)
 
 
-def _head(combination: Combination, needs: Sequence[bytes]) -> bytes:
+def _head(combination: Combination, needs: Sequence[bytes]) -> Union[bytes, Clash]:
+    """Return what stands before all sections, or that two of them have met. Raises Cannot."""
     head = FORMS[combination.form].head(needs)
+    if isinstance(head, Clash):
+        return head
     if isinstance(head, str):
         raise Cannot(Reason("combine.refuse.together", head))
     return _ended(head)

@@ -74,10 +74,15 @@ def combination_of(
     return Combination(form, found, names, *limits)
 
 
-def way_of(combination: Combination) -> bytes:
-    """Return a digest of all that a section's bytes depend on besides its text and path."""
+def way_of(combination: Combination, *, seeded: bool = False) -> bytes:
+    """Return a digest of all that a section's bytes depend on besides its text and path.
+
+    `seeded` says that they depend on the other sections, too.
+    """
     form, leader = FORMS[combination.form], combination.leader
     parts = [form.name.encode(), b"%d" % form.version, leader.opening, leader.closing]
+    if seeded:
+        parts.append(b"seeded")
     return digest_of(b"\0".join(parts))
 
 

@@ -97,6 +97,7 @@ REASONS: dict[str, str] = {
     "combine.whole.edited": "the combined file was written whole: the old one was changed",
     "combine.whole.place": "the combined file was written whole: the old one is no plain file",
     "combine.whole.form": "the combined file was written whole: its form or leader is another",
+    "combine.whole.clash": "the combined file was written whole: numbers of two sections met",
     "combine.whole.coverage": "the combined file was written whole: too few sections are known",
     "combine.whole.change": "the combined file was written whole: too large a share has changed",
     "combine.whole.many": "the combined file was written whole: too many sections have changed",

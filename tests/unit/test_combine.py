@@ -13,7 +13,7 @@ from incremental_tool.engine.combine import combine_plainly
 from incremental_tool.engine.section_layout import Arrangement, in_place, parts_of
 from incremental_tool.model import combined_form
 from incremental_tool.model.combination import Cannot, combination_of
-from incremental_tool.model.combined_form import Form, Prepared
+from incremental_tool.model.combined_form import Clash, Form, Prepared
 from incremental_tool.model.markers import Leader, parse
 from incremental_tool.store import combined_record
 from incremental_tool.store.archive_writing import Stretch
@@ -28,16 +28,23 @@ OUT = b"out"
 LIMITS = (0, 100, 1000)
 
 
-def _prepare(path: bytes, text: bytes) -> Any:  # noqa: ARG001 - a form is given it
+def _prepare(path: bytes, text: bytes) -> Any:
     """Stand for a form: first lines that begin with `need` are the head's."""
     if b"refused" in text:
         return "it is refused"
     lines = text.splitlines(keepends=True)
     needs = b"".join(line for line in lines if line.startswith(b"need"))
+    if text.startswith(b"seeded "):
+        seed = path if b"#" in path else text[len(b"seeded ") :].strip()
+        return Prepared(b"of " + path + b"\n", b"seed " + seed)
     return Prepared(b"".join(line for line in lines if not line.startswith(b"need")), needs)
 
 
 def _head(needs: Sequence[bytes]) -> Any:
+    seeds = [need.partition(b"seed ")[2] for need in needs]
+    for at, seed in enumerate(seeds):
+        if seed and seed in seeds[:at]:
+            return Clash("two seeds meet", at)
     found = sorted({line for need in needs for line in need.splitlines()})
     if b"need clash" in found:
         return "two of them clash"
@@ -154,6 +161,25 @@ def test_the_head_is_made_again_when_needs_change(files: Files) -> None:
     files.write("s2", "need printf\ntext of 2\n")
     assert files.combine() == "combine.patched"
     assert files.log() == "s2 (changed); 7 of 8 sections kept"
+
+
+def test_sections_whose_numbers_meet(files: Files) -> None:
+    """One is prepared under another path, and the file is written whole until they part."""
+    files.write("s1", "seeded 7\n")
+    assert files.combine() == "combine.patched"
+    files.write("s4", "seeded 7\n")
+    files.write("s5", "seeded 7\n")
+    assert files.combine() == "combine.whole.clash"
+    with open(OUT, "rb") as file:
+        content = file.read()
+    assert [name in content for name in (b"of s1\n", b"of s4#1\n", b"of s5#1\n")] == [True] * 3
+    files.write("s2", "edited\n")
+    assert files.combine() == "combine.whole.clash"
+    files.write("s4", "seeded 8\n")
+    files.write("s5", "seeded 9\n")
+    assert files.combine() == "combine.whole.clash"
+    files.write("s2", "edited again\n")
+    assert files.combine() == "combine.patched"
 
 
 def test_random_edits_against_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
