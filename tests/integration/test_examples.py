@@ -287,3 +287,17 @@ def test_lua_is_restored_and_runs(tmp_path: Path) -> None:
     assert second.ran() == []
     assert lua.outputs() == made
     assert b"8 queens: 92\n" in lua.read("build/queens.txt")
+
+
+def test_combined_programs_agree(tmp_path: Path) -> None:
+    """The programs of one file and that of objects print the same, before and after an edit."""
+    combined = copy_of(os.path.join(ROOT, "examples", "combined"), tmp_path / "combined")
+    for expected in ("area 12, border 14\n", "area 13, border 14\n"):
+        combined.build()
+        programs = sorted(combined.folder.glob("build/from_*"))
+        assert {combined.run_program(f"build/{path.name}") for path in programs} == {expected}
+        kept = combined.scons("-Q").out
+        assert kept.count("up to date") == 1
+        if expected.startswith("area 12"):
+            combined.replace("src/area.c", "* count;", "* count + 1;")
+    assert len(programs) == (3 if shutil.which("clang") else 2)
