@@ -47,6 +47,6 @@ class KnownAlignment:
         if at < 0 and not place:
             return most
         known = 1
-        while known < most and -(-end // known) * known != place:
+        while known <= most and -(-end // known) * known != place:
             known *= 2
-        return known
+        return known if known <= most else 1  # something without a name lies between

@@ -46,3 +46,9 @@ def test_a_section_of_its_own_tells(tmp_path: Path) -> None:
     """A lone variable is aligned as its section is, as far as its length allows."""
     assert told(tmp_path, ".data\n" + variable("a", 32, 16)) == {"a": 16}
     assert told(tmp_path, ".data\n" + variable("a", 12, 16)) == {"a": 4}
+
+
+def test_what_has_no_name_may_lie_between(tmp_path: Path) -> None:
+    """A gap that no alignment makes is not padding."""
+    text = ".data\n.balign 16\n" + variable("a", 3, 1) + ".skip 21\n" + variable("b", 4, 1)
+    assert told(tmp_path, text)["b"] == 1
