@@ -171,10 +171,21 @@ def mentioned(base: Text, touched: Collection[int], texts: Iterable[bytes]) -> s
     """Return the functions that touched ones mention, as items.
 
     How a function's address is had depends on whether its unit defines it, so these keep a body.
+    A constant's initialiser is read where the constant is used, also without optimisation (gcc
+    12), so whom it mentions is mentioned.
     """
     words: set[bytes] = set()
     for text in texts:
         words |= words_of(text)
+    left = [
+        (_declared(base.text[item.start : item.header_end] + b"="), number)
+        for number, item in enumerate(base.items)
+        if item.kind == DECLARATION and base.text[item.header_end : item.header_end + 1] == b"="
+    ]
+    while read := [number for names, number in left if not names.isdisjoint(words)]:
+        left = [one for one in left if one[1] not in read]
+        for number in read:
+            words |= words_of(base.item(number))
     return {
         number
         for number, item in enumerate(base.items)

@@ -350,3 +350,17 @@ def test_a_declaration_with_such_a_builtin_is_compiled_whole(unit: Unit) -> None
     unit.based(many_functions.source(end=end))
     said = unit.refused(many_functions.source(end=end, says="  return 3;"))
     assert said == "function.refuse.line"
+
+
+def test_who_is_named_by_a_constant_keeps_a_body(bench: Bench) -> None:
+    """A constant's initialiser is read by gcc where it is used, which takes the addresses from there."""
+    unit = Unit(bench, "gcc", "-O0 -fPIC")
+    top = (
+        "static int inner(int a) { return a + 2; }\nint outer(int a) { return a + 1; }\n"
+        "typedef int (*const function)(int);\nstatic function other = inner;\n"
+        "static const struct { function *more; int (*f)(int); } table[] = {{&other, outer}};\n"
+    )
+    plain = "  return table[0].f(a) + (*table[0].more)(a) + other(a) + helper(a)"
+    unit.based(many_functions.source(top=top, plain=f"{plain};"))
+    assert unit.made(many_functions.source(top=top, plain=f"{plain} + 7;"))[0] == 1
+    unit.runs_as_compiled_whole()
