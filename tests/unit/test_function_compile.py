@@ -353,7 +353,7 @@ def test_a_declaration_with_such_a_builtin_is_compiled_whole(unit: Unit) -> None
 
 
 def test_who_is_named_by_a_constant_keeps_a_body(bench: Bench) -> None:
-    """A constant's initialiser is read by gcc where it is used, which takes the addresses from there."""
+    """A constant's initialiser is read where it is used: addresses are taken from there."""
     unit = Unit(bench, "gcc", "-O0 -fPIC")
     top = (
         "static int inner(int a) { return a + 2; }\nint outer(int a) { return a + 1; }\n"
