@@ -102,11 +102,12 @@ def parse(content: bytes, leader: Leader) -> Union[list[Section], str]:
     first = 0 if content.startswith(leader.marker) else content.find(b"\n" + leader.marker) + 1
     if not first and not content.startswith(leader.marker):
         return "it has no sections"
-    match_at = _marker(leader).match
+    match_at, find, size = _marker(leader).match, content.find, len(content)
+    marker, needle = leader.marker, b"\n" + leader.marker
     sections: list[Section] = []
     paths: set[bytes] = set()
     place = first
-    while place < len(content):
+    while place < size:
         found = match_at(content, place)
         if found is None:
             return f"the marker at byte {place} is damaged"
@@ -115,7 +116,11 @@ def parse(content: bytes, leader: Leader) -> Union[list[Section], str]:
             return f"{path.decode('utf-8', 'replace')} is there twice"
         paths.add(path)
         body = found.end()
-        end = _end(content, body, leader, digest)
+        end: Optional[int] = body
+        if not content.startswith(marker, body):
+            end = find(needle, body) + 1 or size
+        if digest and digest_of(content[body:end]) != bytes.fromhex(digest.decode()):
+            end = _end(content, body, needle, digest)
         if end is None:
             name = path.decode("utf-8", "replace")
             return f"the section {name} is not as it was written, or cut off"
@@ -139,19 +144,11 @@ def _marker(leader: Leader) -> re.Pattern[bytes]:
     )
 
 
-def _end(content: bytes, start: int, leader: Leader, digest: Optional[bytes]) -> Optional[int]:
-    """Return where the body that begins at `start` ends; None if nowhere."""
-    needle = b"\n" + leader.marker
-    end = start
-    if not content.startswith(leader.marker, start):
-        end = content.find(needle, start) + 1 or len(content)
-    if digest is None:
-        return end
+def _end(content: bytes, start: int, needle: bytes, digest: bytes) -> Optional[int]:
+    """Return where the body that begins at `start` ends, markers in it passed over; or None."""
     expected = bytes.fromhex(digest.decode())
-    if digest_of(content[start:end]) == expected:
-        return end
-    state, done = xxhash.xxh3_128(content[start:end]), end
-    while done < len(content):  # what looks like a marker here is the body's
+    state, done = xxhash.xxh3_128(), start
+    while done < len(content):
         end = content.find(needle, done) + 1 or len(content)
         state.update(content[done:end])
         if state.digest() == expected:
