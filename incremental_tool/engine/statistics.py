@@ -111,10 +111,12 @@ def render(figures: dict[str, Any], title: str) -> str:
         return f"{float(files.get(name, 0)):.3f} s"
 
     total = count("commands")
+    spared = sum(map(count, ("patched", "by_function", "by_preamble")))
     lines = [f"=== {title} ==="]
     lines.append(
         f"commands:   {total} total, {count('hits')} restored, {count('stored')} run and stored, "
         f"{count('not_stored')} run and not stored, {count('refused')} not cacheable"
+        + (f", {spared} done by parts" if spared else "")
     )
     lines.append(
         f"outputs:    {count('outputs_restored')} written, "

@@ -208,6 +208,17 @@ def test_the_block_tells_every_figure() -> None:
     ]
 
 
+def test_commands_that_were_done_by_parts_are_told() -> None:
+    """What was patched, made of functions or by a preamble is part of the sum; files of sections."""
+    counts = {"commands": 4, "hits": 1, "patched": 1, "by_function": 1, "by_preamble": 1}
+    sections = {"combined": 1, "sections_total": 9, "sections_made": 2}
+    lines = render({"counts": {**counts, **sections}}, "Build").splitlines()
+    assert lines[1].startswith("commands:   4 total, 1 restored, ")
+    assert lines[1].endswith(", 0 not cacheable, 3 done by parts")
+    (combined,) = [line for line in lines if line.startswith("combined:")]
+    assert "1 files of 9 sections, 7 kept, 2 made again" in combined
+
+
 def test_a_build_without_work_has_a_block() -> None:
     """Figures that are not there are zero."""
     assert render({}, "Build").splitlines() == [
