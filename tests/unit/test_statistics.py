@@ -209,7 +209,7 @@ def test_the_block_tells_every_figure() -> None:
 
 
 def test_commands_that_were_done_by_parts_are_told() -> None:
-    """What was patched, made of functions or by a preamble is part of the sum; files of sections."""
+    """Libraries, functions and preambles are part of the sum; combined files have a line."""
     counts = {"commands": 4, "hits": 1, "patched": 1, "by_function": 1, "by_preamble": 1}
     sections = {"combined": 1, "sections_total": 9, "sections_made": 2}
     lines = render({"counts": {**counts, **sections}}, "Build").splitlines()
