@@ -256,7 +256,7 @@ class Functions:
                 self.air.put_piece(keys[name], piece)
         spliced = self._spliced(unit, edit, compiler.command, pieces)
         moves = moves_between([], edit.windows) if command.debug else []
-        content = compose(base.content, spliced, internal=unit.names, moves=moves)
+        content = compose(base.content, spliced, internal=unit.names, moves=moves, adding=False)
         if isinstance(content, Reason):
             return content
         reused = [name for name in pieces if name not in missing]

@@ -82,15 +82,17 @@ def compose(
     removed: Sequence[bytes] = (),
     internal: Container[bytes] = frozenset(),
     moves: Sequence[Move] = (),
+    adding: bool = True,
 ) -> Union[bytes, Reason]:
     """Return the base with functions taken from pieces, or why that cannot be.
 
     `removed` are functions that the new text has no more; `internal` are the names of all that it
     defines, so that one which the base lacks is not taken for another unit's. `moves` are those of
-    the lines of the base's text.
+    the lines of the base's text. Without `adding`, a function that the base has not is refused: it
+    was left out because nobody refers to it, or it will be.
     """
     try:
-        return _Composition(base, pieces, internal).compose(removed, moves)
+        return _Composition(base, pieces, internal, adding=adding).compose(removed, moves)
     except RefusedObject as refused:
         return refused.reason
     except (struct.error, LookupError, ValueError, OverflowError):
@@ -98,7 +100,10 @@ def compose(
 
 
 class _Composition:
-    def __init__(self, base: bytes, pieces: Sequence[Piece], internal: Container[bytes]) -> None:
+    def __init__(
+        self, base: bytes, pieces: Sequence[Piece], internal: Container[bytes], *, adding: bool
+    ) -> None:
+        self.adding = adding
         self.base = ElfObject(base)
         check(self.base)
         self.draft = Draft(self.base)
@@ -149,6 +154,8 @@ class _Composition:
         row = piece.symbols[symbols[0]]
         code = self.names.get(name)
         if code is None or self.base.symbols[code][PLACE] == UNDEFINED:
+            if not self.adding:
+                raise RefusedObject("function.refuse.unreferenced", name)
             self._add(coming, name, symbols[0], section, code)
         else:
             target = _own_section(self.base, code, self.residents)

@@ -140,7 +140,7 @@ REASONS: dict[str, str] = {
     "function.refuse.local-static": "it cannot be told whose a static inside a function is",
     "function.refuse.nested": "a function inside or made from another is in use",
     "function.refuse.reference": "something refers to the inside of a function",
-    "function.refuse.unreferenced": "nothing refers to a static function any more",
+    "function.refuse.unreferenced": "nothing refers to a static function, before or after the edit",
     "function.refuse.unwind": "unwind entries are of a kind that cannot be replaced",
     "function.refuse.debug-section": "debug information is of a kind that cannot be replaced",
     "function.refuse.debug-lines": "line numbers of debug information cannot be moved",

@@ -364,3 +364,19 @@ def test_who_is_named_by_a_constant_keeps_a_body(bench: Bench) -> None:
     unit.based(many_functions.source(top=top, plain=f"{plain};"))
     assert unit.made(many_functions.source(top=top, plain=f"{plain} + 7;"))[0] == 1
     unit.runs_as_compiled_whole()
+
+
+def test_a_function_that_the_compiler_leaves_out_stays_out(unit: Unit) -> None:
+    """An edit of a static function that nobody uses takes a full compile: clang has it nowhere."""
+    text = many_functions.source(plain="  return a;")
+    unit.based(text)
+    again = text.replace("return a + counter;", "return a - counter;")
+    assert again != text
+    assert (
+        unit.refused(again)
+        == {
+            "clang": "function.refuse.unreferenced",
+            "gcc": "function.refuse.unreferenced",
+        }[unit.compiler]
+    )
+    unit.runs_as_compiled_whole()
