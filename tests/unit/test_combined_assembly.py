@@ -15,7 +15,7 @@ from incremental_tool.model.combined_form import FORMS
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPTIONS = ["-O0", "-O1", "-O2 -fPIC", "-O2 -ffunction-sections -fdata-sections", "-O0 -g", "-O2 -g"]
+OPTIONS = ["-O0", "-O2 -fPIC", "-O1 -ffunction-sections -fdata-sections", "-O2 -g"]
 WAYS = [
     *(("gcc", options) for options in OPTIONS),
     *(("clang", options) for options in OPTIONS if "-g" not in options),
