@@ -36,6 +36,12 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+@pytest.fixture(autouse=True)
+def stays_as_quick_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what is run in this process from giving its turn to others for all later tests."""
+    monkeypatch.setattr(os, "nice", lambda _: 0, raising=False)
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> FakeDisk:
     """Return an empty disk in memory; the test's own folder on it is real."""
