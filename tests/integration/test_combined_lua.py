@@ -113,8 +113,8 @@ def script(folder: Path) -> str:
 
 
 def test_lua_in_one_assembly_file(tmp_path: Path) -> None:
-    """Four edits with gcc: patched each time, and the interpreter runs its script."""
-    lua(tmp_path, "assembly", "gcc", "-O1", 4)
+    """Two edits with gcc: patched each time, and the interpreter runs its script."""
+    lua(tmp_path, "assembly", "gcc", "-O1", 2)
 
 
 @pytest.mark.campaign
