@@ -42,8 +42,8 @@ def addresses(
     base: Text, statics: dict[bytes, Variable], changed: dict[int, bytes]
 ) -> Union[list[bytes], Reason]:
     """Return the variables that others take the address of and changed functions name."""
-    named = sorted(statics.keys() & _named(base, changed))
     found: list[bytes] = []
+    named = sorted(statics.keys() & _named(base, changed)) if statics else []
     if not named:
         return found
     meanings = Meanings(base.text)

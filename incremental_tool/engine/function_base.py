@@ -7,12 +7,13 @@ as it was: the caller has seen to that.
 Format of a cut (msgpack)::
 
     [identity of the base 16, preprocessed text without markers, items, regions, by line, names,
-     macros]
+     macros, outline]
     items    [[kind, start, end, header end, name, static, inline, plain], ...]
     regions  [[item, first line, last line, body start, body end, blankable], ...]
     by line  [item, ...] whose text depends on the line that it stands on, or nil: not known yet
     names    [name, ...] of functions and static variables, which no other unit has
     macros   a `model.macro_record.MacroRecord`, or nil: the unit is preprocessed for each edit
+    outline  a `model.outline.Outline`, or nil: all declarations are compiled for each edit
 
 Knows nothing of edits.
 """
@@ -24,6 +25,7 @@ import os
 from incremental_tool.base.nameless import close_all, content_of, nameless_file
 from incremental_tool.base.pattern import lazily
 from incremental_tool.base.process import start
+from incremental_tool.engine.function_outline import make_outline
 from incremental_tool.engine.function_rules import (
     KEEPER,
     Text,
@@ -42,6 +44,7 @@ from incremental_tool.model.function_command import (
     whole_words,
 )
 from incremental_tool.model.macro_record import MacroRecord, changes_otherwise, macro_record
+from incremental_tool.model.outline import Outline
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.source_regions import Region, regions_of, thin
 from incremental_tool.model.translation_unit import BLANK, FUNCTION, Item, cut
@@ -84,6 +87,7 @@ class Unit:
         names: frozenset[bytes],
         by_line: Optional[frozenset[int]] = None,
         macros: Optional[MacroRecord] = None,
+        outline: Optional[Outline] = None,
     ) -> None:
         self.base = base
         self.text = text
@@ -91,6 +95,7 @@ class Unit:
         self.names = names
         self.by_line = by_line
         self.macros = macros
+        self.outline = outline
 
     @property
     def functions(self) -> int:
@@ -112,6 +117,7 @@ class Unit:
             None if self.by_line is None else sorted(self.by_line),
             sorted(self.names),
             None if self.macros is None else list(self.macros),
+            None if self.outline is None else list(self.outline),
         ]
 
 
@@ -153,12 +159,16 @@ class Compiler:
             remove_files(unit, place)
         return found.replace(unit, os.fsencode(self.command.source))
 
-    def compiled(self, text: bytes) -> Union[tuple[bytes, bytes], Reason]:
-        """Return the object of a thin unit's text, and what was said of it. Raises OSError."""
+    def compiled(self, text: bytes, *more: str) -> Union[tuple[bytes, bytes], Reason]:
+        """Return the object of a thin unit's text, and what was said of it. Raises OSError.
+
+        `more` are further words for the compiler.
+        """
         unit, place = (self._cache.scratch.path(name) for name in ("unit", "object"))
         try:
             write_file(unit, text)
-            ran = self.run(compile_words(self.command, os.fsdecode(unit), os.fsdecode(place)))
+            words = compile_words(self.command, os.fsdecode(unit), os.fsdecode(place))
+            ran = self.run([*words, *more])
             if ran.status:
                 last = ran.said.strip().rpartition(b"\n")[2]
                 return Reason("function.refuse.failed", last.decode("utf-8", "replace"))
@@ -226,7 +236,7 @@ def unit_of(air: AirCache, output: bytes, base: Base, compiler: Compiler) -> Uni
         return text
     regions = [region for region in regions if region.name != KEEPER]
     unit = Unit(base, text, regions, frozenset(own_names(text)))
-    unit.macros = _macros_of(unit, compiler)
+    _prove_hollow(unit, full, items, compiler)
     air.put_cut(output, unit.body())
     return unit
 
@@ -242,8 +252,8 @@ def stands_for(
     }
 
 
-def _macros_of(unit: Unit, compiler: Compiler) -> Optional[MacroRecord]:
-    """Return the macros of a unit if its bodies may be left out; raises OSError.
+def _prove_hollow(unit: Unit, full: bytes, items: Sequence[Item], compiler: Compiler) -> None:
+    """Find a unit's macros, and its outline, if its bodies may be left out; raises OSError.
 
     That all other items stay what they are without the bodies is proved here, once, so that an edit
     needs to ask only for what it touches.
@@ -251,27 +261,32 @@ def _macros_of(unit: Unit, compiler: Compiler) -> Optional[MacroRecord]:
     command = compiler.command
     source = unit.base.source
     if not INCLUDING.isdisjoint(command.words) or not _NO_NAME.isdisjoint(source):
-        return None
+        return
     if any(changes_otherwise(compiler.read(path)) for path in unit.base.inputs):
-        return None
+        return
+    unit.outline = make_outline(unit, full, items, compiler)
+    if unit.outline is None and not _is_hollow(unit, compiler):
+        return
+    found = compiler.preprocessed(unit.base.text, "-dD")
+    standing = compiler.preprocessed(b"", "-dM")
+    if not isinstance(found, Reason) and not isinstance(standing, Reason):
+        unit.macros = macro_record(found, source, standing)
+
+
+def _is_hollow(unit: Unit, compiler: Compiler) -> bool:
+    """Whether all items stay what they are without the bodies. Raises OSError."""
     hollow = compiler.preprocessed(kept(thin(unit.base.text, unit.regions, ()), ()))
     there = hollow if isinstance(hollow, Reason) else text_of(hollow, judged=False)
     if not isinstance(there, Reason):
         there = without_keeper(there)
     if isinstance(there, Reason):
-        return None
+        return False
     bodies = stands_for(unit.regions, (), {})
-    if isinstance(changed_functions(unit.text, there, bodies, ()), Reason):
-        return None
-    found = compiler.preprocessed(unit.base.text, "-dD")
-    standing = compiler.preprocessed(b"", "-dM")
-    if isinstance(found, Reason) or isinstance(standing, Reason):
-        return None
-    return macro_record(found, source, standing)
+    return not isinstance(changed_functions(unit.text, there, bodies, ()), Reason)
 
 
 def _restored(base: Base, kept: list[Any]) -> Optional[Unit]:
-    identity, text, items, regions, by_line, names, macros = kept
+    identity, text, items, regions, by_line, names, macros, outline = kept
     if identity != base.identity:
         return None
     return Unit(
@@ -281,6 +296,7 @@ def _restored(base: Base, kept: list[Any]) -> Optional[Unit]:
         frozenset(names),
         None if by_line is None else frozenset(by_line),
         None if macros is None else MacroRecord._make(macros),
+        None if outline is None else Outline._make(outline),
     )
 
 

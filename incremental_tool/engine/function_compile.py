@@ -30,6 +30,7 @@ from incremental_tool.engine.function_base import ASKS_LINE, Compiler, Unit, uni
 from incremental_tool.engine.function_check import Check, begin, difference, is_off, put_off
 from incremental_tool.engine.function_edit import edit_of, stretches_of
 from incremental_tool.engine.function_messages import message_of_note
+from incremental_tool.engine.function_outline import STRICT
 from incremental_tool.engine.settings import ALL
 from incremental_tool.model.c_tokens import code_of
 from incremental_tool.model.function_command import FunctionCommand, whole_words
@@ -243,13 +244,9 @@ class Functions:
         pieces = {name: self.air.piece(key) for name, key in keys.items()}
         missing = [name for name, piece in pieces.items() if piece is None]
         if missing:
-            made = compiler.compiled(edit.thin)
-            if isinstance(made, Reason):
-                return made
-            compiled, said = made
-            note = message_of_note(said, edit.lines_of(edit.changed))
-            if note is not None:
-                return Reason("function.refuse.messages", note)
+            compiled = self._compiled(edit, compiler)
+            if isinstance(compiled, Reason):
+                return compiled
             for name in missing:
                 piece = Piece([name], edit.windows, compiled)
                 pieces[name] = piece
@@ -261,6 +258,21 @@ class Functions:
             return content
         reused = [name for name in pieces if name not in missing]
         return _Made(content, missing, reused, unit.functions)
+
+    def _compiled(self, edit: Edit, compiler: Compiler) -> Union[bytes, Reason]:
+        """Return the object of an edit's functions. Raises OSError."""
+        lines = edit.lines_of(edit.changed)
+        if edit.outline is not None:
+            made = compiler.compiled(edit.outline, *STRICT)
+            if not isinstance(made, Reason) and message_of_note(made[1], lines) is None:
+                return made[0]
+            why = made.detail if isinstance(made, Reason) else "it says more than the unit may"
+            self._cache.report(Reason("function.outline.failed", why))
+        made = compiler.compiled(edit.thin())
+        if isinstance(made, Reason):
+            return made
+        note = message_of_note(made[1], lines)
+        return made[0] if note is None else Reason("function.refuse.messages", note)
 
     @staticmethod
     def _spliced(

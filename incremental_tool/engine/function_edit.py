@@ -18,6 +18,7 @@ from incremental_tool.engine.function_base import (
     stands_for,
     text_of,
 )
+from incremental_tool.engine.function_outline import outlined
 from incremental_tool.engine.function_probe import plain_texts, probed
 from incremental_tool.engine.function_rules import (
     changed_functions,
@@ -36,7 +37,7 @@ from incremental_tool.model.source_regions import thin
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import NamedTuple, Optional, Union
 
     from incremental_tool.engine.function_base import Compiler, Unit
@@ -55,13 +56,15 @@ class Edit(NamedTuple):
     """One edit.
 
     `changed` are the texts of the changed functions, by item, preprocessed or as written;
-    `thin` is the thin unit; `windows` are the lines that differ from the base's, as
-    `model.line_shift` has them; `regions` tell where
-    the functions lie now, by item; `text` is the source.
+    `thin` makes the thin unit; `outline` is a text that does as well, if there is one, and has
+    fewer declarations (`engine.function_outline`); `windows` are the lines that differ from the
+    base's, as `model.line_shift` has them; `regions` tell where the functions lie now, by item;
+    `text` is the source.
     """
 
     changed: dict[int, bytes]
-    thin: bytes
+    thin: Callable[[], bytes]
+    outline: Optional[bytes]
     windows: list[Window]
     regions: dict[int, Region]
     text: bytes
@@ -122,39 +125,50 @@ def edit_of(unit: Unit, text: bytes, compiler: Compiler) -> Union[Edit, Reason]:
             if region.item in by_line and shift_at(windows, region.first - 1):
                 by_place.add(region.item)
         touched |= by_place
-    texts = [text[regions[item].start : regions[item].stop] for item in touched]
-    contained = compiler.command.contained
     found: Optional[dict[int, bytes]] = None
     plain: dict[int, bytes] = {}
+    contained = compiler.command.contained
     if alone and not contained:
         plain = plain_texts(unit, regions, touched - by_place, text)
-        texts += [unit.text.item(item) for item in plain]
         found = probed(unit, regions, touched - plain.keys(), text, compiler)
-    mentions = mentioned(unit.text, touched, [*texts, *(found or {}).values()])
-    hollow = hollow_bodies(unit, mentions, compiler.command)
-    if isinstance(hollow, Reason):
-        return hollow
-    bare = thin(text, now.regions, touched, hollow)
     names = [unit.text.items[number].name for number in sorted(touched)]
-    statics = static_variables(unit.text) if contained else {}
-    changed: Union[dict[int, bytes], Reason]
+
+    def hollowed() -> Union[dict[int, bytes], Reason]:
+        texts = [text[regions[item].start : regions[item].stop] for item in touched]
+        texts += [*(unit.text.item(item) for item in plain), *(found or {}).values()]
+        return hollow_bodies(unit, mentioned(unit.text, touched, texts), compiler.command)
+
     if found is not None:
         changed = {**plain, **found}
-    else:
-        plain = {}
-        bodies = stands_for(now.regions, touched, hollow)
-        changed = _compared(unit, bare, names, sorted(statics), bodies, touched, compiler)
-    if isinstance(changed, Reason):
-        return changed
-    # A plain edit uses all that its function used; what it uses besides is not looked for.
-    judged = {item: text for item, text in changed.items() if item not in plain}
-    why = judge(unit.text, judged) if judged else None
+        # A plain edit uses all that its function used; what it uses besides is not looked for.
+        why = judge(unit.text, found) if found else None
+        if why is not None:
+            return why
+        outline = outlined(unit, regions, text, changed, windows)
+
+        def bare() -> bytes:
+            hollow = hollowed()
+            bodies = {} if isinstance(hollow, Reason) else hollow  # it is none of -O0
+            return kept(thin(text, now.regions, touched, bodies), names)
+
+        return Edit(changed, bare, outline, windows, regions, text)
+    hollow = hollowed()
+    if isinstance(hollow, Reason):
+        return hollow
+    bare_text = thin(text, now.regions, touched, hollow)
+    statics = static_variables(unit.text) if contained else {}
+    bodies = stands_for(now.regions, touched, hollow)
+    compared = _compared(unit, bare_text, names, sorted(statics), bodies, touched, compiler)
+    if isinstance(compared, Reason):
+        return compared
+    why = judge(unit.text, compared)
     if why is not None:
         return why
-    taken = addresses(unit.text, statics, changed)
+    taken = addresses(unit.text, statics, compared)
     if isinstance(taken, Reason):
         return taken
-    return Edit(changed, kept(bare, names, taken), windows, regions, text)
+    whole = kept(bare_text, names, taken)
+    return Edit(compared, lambda: whole, None, windows, regions, text)
 
 
 def _compared(

@@ -33,9 +33,9 @@ _CLOSERS = frozenset(_CLOSING.values())
 # What declares, looks without using, chooses by type, or speaks to the assembler. Words that
 # begin with `__` are refused all: attributes, builtins, `__extension__`, macros made by compilers.
 _TELLING = frozenset(
-    b"asm static extern inline register auto typedef struct union enum sizeof typeof alignof"
+    b"asm extern inline typedef sizeof typeof alignof"
     b" _Alignof _Alignas _Generic _Static_assert static_assert _Pragma _Thread_local thread_local"
-    b" _Atomic _Noreturn _Complex _Imaginary typeof_unqual constexpr goto defined".split()
+    b" _Atomic _Noreturn _Complex _Imaginary typeof_unqual constexpr defined".split()
 )
 _ODD = frozenset(
     (b"#", b"##", b"%:", b"%:%:", b"\\", b"@", b"`", b"<:", b":>", b"<%", b"%>", b"::")

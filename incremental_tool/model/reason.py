@@ -147,6 +147,8 @@ REASONS: dict[str, str] = {
     "function.refuse.address": "an optimised function uses a variable whose address may be taken",
     "function.differs": "an object made of functions was not what a whole compile gives",
     "function.made": "only the changed functions were compiled",
+    "function.outline.failed": "a function was compiled with all declarations of its unit, as with"
+    " those that it seemed to need it did not compile",
     "function.same": "the source changed, and no function did",
     # --- preamble: why a unit was compiled without a precompiled preamble
     "preamble.refuse.option": "an option may change what a precompiled preamble is compiled to",

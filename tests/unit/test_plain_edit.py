@@ -35,6 +35,8 @@ def plain(old: bytes, new: bytes, base: bytes = BASE) -> bool:
         (b"return n + 1;", b"return helper(n);"),
         (b"n > helper(a)", b"n > 1 + helper(a)"),
         (b"return n", b"\n\n  return n"),
+        (b"n++;", b"static int m; m += n;"),
+        (b"n++;", b"struct pair { int a, b; } p = {n, 2}; goto out; out: n = p.a;"),
     ],
 )
 def test_words_and_values_of_a_body_are_plain(old: bytes, new: bytes) -> None:
@@ -52,7 +54,7 @@ def test_words_and_values_of_a_body_are_plain(old: bytes, new: bytes) -> None:
         (b"MAX(", b"MAX + ("),  # the macro is no longer called
         (b"helper(a)", b"a"),  # it may be used no more
         (b"n + 1", b"sizeof(n)"),
-        (b"n++;", b"static int m;"),
+        (b"n++;", b"typedef int m;"),
         (b"n++;", b"extern int m;"),
         (b"n++;", b'asm("nop");'),
         (b"n++;", b"__builtin_trap();"),
