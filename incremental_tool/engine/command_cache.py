@@ -33,6 +33,7 @@ from incremental_tool.engine.made import absent_of, digests_of, output_at
 from incremental_tool.engine.plan import Standing
 from incremental_tool.model.action import action_digest, difference
 from incremental_tool.model.fingerprint import newest_ns
+from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.reason import Reason
 from incremental_tool.store.manifest import MAX_STREAM, KnownResult
 from incremental_tool.store.zir_cache import Hit, Miss, put_in_place, stands
@@ -132,7 +133,17 @@ class CommandCache:
                 if self._cache.trace is not None:
                     self._cache.trace.note_kind(plan.kind)
                 action = action_digest(plan.fields)
-                found = self._lookup(request, plan, action)
+                made: Optional[Reason] = None
+                found: Union[Hit, Alike, Miss] = self._lookup(plan, action)
+                if isinstance(found, Miss):
+                    # Comparing a unit with its base tells as much as its tokens, and is quicker.
+                    if isinstance(plan.functions, FunctionCommand):
+                        made = self._cache.functions.make(request, plan, action)
+                    if made is None:
+                        found = self._alike(request, plan, found)
+                if made is not None:
+                    self._count_functions(request, made, action, started)
+                    return None
                 if not isinstance(found, Miss):
                     self._restore(request, plan, action, found)
                     statistics.add("us_restore", int((time.perf_counter() - started) * 1e6))
@@ -143,10 +154,8 @@ class CommandCache:
                 ):
                     self._count_patched(request, plan.kind, action, started)
                     return None
-                made = self._cache.functions.make(request, plan, action)
-                if made is not None:
-                    self._count_functions(request, made, action, started)
-                    return None
+                if isinstance(plan.functions, Reason):
+                    self._cache.note(plan.functions, request.targets)
                 made = self._cache.preambles.make(request, plan, action)
                 if made is not None:
                     self._count_preamble(request, made, action, started)
@@ -221,18 +230,21 @@ class CommandCache:
 
     # --- hit ------------------------------------------------------------------
 
-    def _lookup(self, request: Request, plan: Plan, action: bytes) -> Union[Hit, Alike, Miss]:
+    def _lookup(self, plan: Plan, action: bytes) -> Union[Hit, Miss]:
         files, disk = self._cache.files, self._cache.disk
-        found = self._cache.zir.lookup(
+        return self._cache.zir.lookup(
             action, len(plan.outputs), files.digest, lambda path: stands(path, disk)
         )
-        if plan.tokens is None or isinstance(found, Hit):
-            return found
-        alike = self._cache.tokens.find(plan, found)
+
+    def _alike(self, request: Request, plan: Plan, missed: Miss) -> Union[Alike, Miss]:
+        """Return a result of the same tokens, if one is known."""
+        if plan.tokens is None:
+            return missed
+        alike = self._cache.tokens.find(plan, missed)
         if isinstance(alike, Reason):
             self._cache.note(alike, request.targets)
-            return found
-        return alike or found
+            return missed
+        return alike or missed
 
     def _restore(self, request: Request, plan: Plan, action: bytes, hit: Union[Hit, Alike]) -> None:
         statistics = self._cache.statistics

@@ -146,10 +146,7 @@ class Functions:
     def make(self, request: Request, plan: Plan, action: bytes) -> Optional[Reason]:
         """Make a plan's object of functions; return what was done, or None if it was not."""
         command = plan.functions
-        if command is None:
-            return None
-        if isinstance(command, Reason):
-            self._cache.note(command, request.targets)
+        if not isinstance(command, FunctionCommand):
             return None
         base = self.air.base(plan.outputs[0])
         if base is None:
