@@ -40,7 +40,8 @@ class Lab:
 
     def __init__(self, folder: str, **variables: str) -> None:
         self.folder = os.path.abspath(folder)
-        self.variables = {"INCREMENTAL_VERIFY": "0", **variables}
+        behind = {"INCREMENTAL_VERIFY": "0", "INCREMENTAL_BEHIND": "wait"}
+        self.variables = {**behind, **variables}
         self.told: list[str] = []
         os.makedirs(self.folder, exist_ok=True)
         os.chdir(self.folder)

@@ -420,12 +420,12 @@ class CommandCache:
         if plan.archiving is not None:
             self._cache.archives.learn(plan.outputs[0], plan.archiving, result, contents[0])
         if missed.base_words:
-            skipped = self._cache.functions.learn(plan, action, result, contents[0])
+            skipped = self._cache.functions.learn(request, plan, action, result, contents[0])
         else:
             if plan.tokens is not None:
                 result = self._cache.tokens.codes(plan, result, missed.nearest, request.directory)
             skipped = self._cache.zir.store(action, plan.fields, result, contents)
-            self._cache.functions.learn_contained(plan, action, result, contents[0])
+            self._cache.functions.learn_contained(request, plan, action, result, contents[0])
         if skipped is not None:
             return self._not_stored(request, plan, action, skipped)
         if plan.preamble is not None and missed.reason.id == "zir.miss.input-changed":

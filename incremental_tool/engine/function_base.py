@@ -52,10 +52,23 @@ from incremental_tool.model.translation_unit import BLANK, FUNCTION, Item, cut
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from typing import Any, NamedTuple, Optional, Union
+    from typing import Any, NamedTuple, Optional, Protocol, Union
 
-    from incremental_tool.engine.multi_level_cache import MultiLevelCache
+    from incremental_tool.base.filesystem import Disk
     from incremental_tool.store.air_cache import AirCache, Base
+    from incremental_tool.store.scratch import Scratch
+
+    class Workplace(Protocol):
+        """Where a compiler's files are written, and what files are read from."""
+
+        @property
+        def scratch(self) -> Scratch:
+            """The folder for files of one command."""
+
+        @property
+        def disk(self) -> Disk:
+            """The disk."""
+
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
@@ -125,12 +138,12 @@ class Compiler:
     """Runs the compiler of one unit on texts that are not the user's files."""
 
     def __init__(
-        self, command: FunctionCommand, environment: Mapping[str, str], cache: MultiLevelCache
+        self, command: FunctionCommand, environment: Mapping[str, str], place: Workplace
     ) -> None:
         self.command = command
         # Messages are looked through, and never shown.
         self.environment = {**environment, "LC_ALL": "C"}
-        self._cache = cache
+        self._place = place
 
     def run(self, argv: Sequence[str]) -> Ran:
         """Run it. Raises OSError."""
@@ -147,14 +160,14 @@ class Compiler:
 
         `more` are further words for the compiler.
         """
-        unit, place = (self._cache.scratch.path(name) for name in ("unit", "text"))
+        unit, place = (self._place.scratch.path(name) for name in ("unit", "text"))
         try:
             write_file(unit, text)
             words = preprocess_words(self.command, os.fsdecode(unit), os.fsdecode(place))
             ran = self.run([*words, *more])
             if ran.status or ran.said:
                 return Reason("function.refuse.messages", "of the preprocessor")
-            found = self._cache.disk.read(place)
+            found = self._place.disk.read(place)
         finally:
             remove_files(unit, place)
         return found.replace(unit, os.fsencode(self.command.source))
@@ -164,7 +177,7 @@ class Compiler:
 
         `more` are further words for the compiler.
         """
-        unit, place = (self._cache.scratch.path(name) for name in ("unit", "object"))
+        unit, place = (self._place.scratch.path(name) for name in ("unit", "object"))
         try:
             write_file(unit, text)
             words = compile_words(self.command, os.fsdecode(unit), os.fsdecode(place))
@@ -172,22 +185,22 @@ class Compiler:
             if ran.status:
                 last = ran.said.strip().rpartition(b"\n")[2]
                 return Reason("function.refuse.failed", last.decode("utf-8", "replace"))
-            return self._cache.disk.read(place), ran.said
+            return self._place.disk.read(place), ran.said
         finally:
             remove_files(unit, place)
 
     def read(self, path: bytes) -> bytes:
         """Return a file's content. Raises OSError."""
-        return self._cache.disk.read(path)
+        return self._place.disk.read(path)
 
     def whole(self) -> Union[bytes, Reason]:
         """Return the object of the source as it is, compiled as a base is. Raises OSError."""
-        place = self._cache.scratch.path("object")
+        place = self._place.scratch.path("object")
         try:
             ran = self.run(whole_words(self.command, os.fsdecode(place)))
             if ran.status:
                 return Reason("function.refuse.failed", "the whole unit")
-            return self._cache.disk.read(place)
+            return self._place.disk.read(place)
         finally:
             remove_files(place)
 
@@ -216,6 +229,14 @@ def unit_of(air: AirCache, output: bytes, base: Base, compiler: Compiler) -> Uni
             unit = None  # of another version of this tool
         if unit is not None:
             return unit
+    made = cut_of(base, compiler)
+    if not isinstance(made, Reason):
+        air.put_cut(output, made.body())
+    return made
+
+
+def cut_of(base: Base, compiler: Compiler) -> Union[Unit, Reason]:
+    """Return a base, cut. Raises OSError."""
     source = kept(base.text, ())
     full = compiler.preprocessed(source)
     if isinstance(full, Reason):
@@ -237,7 +258,6 @@ def unit_of(air: AirCache, output: bytes, base: Base, compiler: Compiler) -> Uni
     regions = [region for region in regions if region.name != KEEPER]
     unit = Unit(base, text, regions, frozenset(own_names(text)))
     _prove_hollow(unit, full, items, compiler)
-    air.put_cut(output, unit.body())
     return unit
 
 

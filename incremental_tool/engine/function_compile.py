@@ -26,12 +26,14 @@ from __future__ import annotations
 import os
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.engine import function_cutting
 from incremental_tool.engine.function_base import ASKS_LINE, Compiler, Unit, unit_of
 from incremental_tool.engine.function_check import Check, begin, difference, is_off, put_off
+from incremental_tool.engine.function_cutting import MAX_CUT, Uncut
 from incremental_tool.engine.function_edit import edit_of, stretches_of
 from incremental_tool.engine.function_messages import message_of_note
 from incremental_tool.engine.function_outline import STRICT
-from incremental_tool.engine.settings import ALL
+from incremental_tool.engine.settings import ALL, NONE, WAIT
 from incremental_tool.model.c_tokens import code_of
 from incremental_tool.model.function_command import FunctionCommand, whole_words
 from incremental_tool.model.function_splice import Piece as SplicedPiece
@@ -91,6 +93,7 @@ class Functions:
         settings = cache.settings
         self.air = AirCache(settings.state_dir, settings.cache_dir, cache.report)
         self.checks_wait = False
+        self._uncut: list[Uncut] = []
 
     # --- bases ----------------------------------------------------------------
 
@@ -111,7 +114,7 @@ class Functions:
         return command.base_words if edited else ()
 
     def learn(
-        self, plan: Plan, action: bytes, result: KnownResult, content: bytes
+        self, request: Request, plan: Plan, action: bytes, result: KnownResult, content: bytes
     ) -> Optional[Reason]:
         """Remember a unit that was compiled whole; return why not. Raises OSError."""
         command, output = plan.functions, plan.outputs[0]
@@ -126,18 +129,23 @@ class Functions:
         if known.get(source) != digest_of(text):
             return Reason("function.refuse.moved", command.source)
         extra = [(each.name, each.digest) for each in result.outputs[1:]]
-        self.air.put_base(
-            output,
-            Base(action, source, result.paths, result.digests, result.absent, extra, text, content),
+        base = Base(
+            action, source, result.paths, result.digests, result.absent, extra, text, content
         )
+        self.air.put_base(output, base)
+        if len(self._uncut) <= MAX_CUT:
+            environment = dict(request.environment)
+            self._uncut.append(
+                Uncut(command, request.directory, environment, output, base.identity)
+            )
         return None
 
     def learn_contained(
-        self, plan: Plan, action: bytes, result: KnownResult, content: bytes
+        self, request: Request, plan: Plan, action: bytes, result: KnownResult, content: bytes
     ) -> None:
         """Remember a unit whose every whole compile is a base. Raises OSError."""
         if isinstance(plan.functions, FunctionCommand) and plan.functions.contained:
-            why = self.learn(plan, action, result, content)
+            why = self.learn(request, plan, action, result, content)
             if why is not None:
                 self._cache.note(why, [plan.outputs[0]])
 
@@ -327,13 +335,21 @@ class Functions:
         return why
 
     def close(self) -> None:
-        """Let what waits to be compared be compared, after this build. Never raises OSError."""
+        """Let what waits be compared and cut, behind this build. Never raises OSError."""
         if self.checks_wait:
             self.checks_wait = False
             try:
                 begin(os.getcwd(), self._cache.settings.state_dir)
             except OSError as error:
                 self._cache.failed("the comparison of functions", error)
+        uncut, self._uncut = self._uncut, []
+        settings = self._cache.settings
+        if 0 < len(uncut) <= MAX_CUT and settings.behind != NONE:
+            try:
+                wait = settings.behind == WAIT
+                function_cutting.begin(settings.state_dir, settings.cache_dir, uncut, wait=wait)
+            except OSError as error:
+                self._cache.failed("the cutting of functions", error)
 
     def _put(self, request: Request, plan: Plan, made: _Made) -> Reason:
         """Put an object in its place; return what was done. Raises OSError."""

@@ -104,8 +104,9 @@ def outlined(
     if outline is None:
         return None
     were = {region.item: region for region in unit.regions if region.item in changed}
-    if any(not _within(window, were.values()) for window in windows):
-        return None
+    outside = [window for window in windows if not _within(window, were.values())]
+    if any(outline.source_between(first + 1, end) for first, end, *_ in outside):
+        return None  # a declaration may stand in another column, or on more lines
     chunks = {
         items[0]: chunk
         for chunk, items in enumerate(outline.items)

@@ -28,7 +28,7 @@ import sys
 import threading
 
 from incremental_tool.base.digest import digest_of
-from incremental_tool.engine.settings import NONE, WAIT
+from incremental_tool.engine.settings import BEHIND, NONE, WAIT
 from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.preamble_command import PreambleCommand
 from incremental_tool.model.reason import Reason
@@ -296,12 +296,16 @@ class PrecompiledPreambles:
             self._wished += 1
             self._wishes.append(wish)
 
+    def _mode(self) -> str:
+        settings = self._cache.settings
+        return settings.behind if settings.preamble == BEHIND else settings.preamble
+
     def begin_making(self) -> None:
         """Start to make what this build has wished for, in a process of its own."""
         with self._mutex:
             wishes, wished = self._wishes, self._wished
             self._wishes, self._wished = [], 0
-        if not wishes or wished > MAX_WISHES or self._cache.settings.preamble == NONE:
+        if not wishes or wished > MAX_WISHES or self._mode() == NONE:
             return
         import subprocess
         import tempfile
@@ -326,7 +330,7 @@ class PrecompiledPreambles:
                 start_new_session=True,
             )
         self._cache.statistics.add("preambles_begun", len(wishes))
-        if self._cache.settings.preamble == WAIT:
+        if self._mode() == WAIT:
             process.wait()
         else:
             process.returncode = 0  # nobody waits for it: no warning when it is forgotten

@@ -38,6 +38,7 @@ _MAX_DAYS = 1_000_000
 NAMES = (
     "INCREMENTAL",
     "INCREMENTAL_ARCHIVES",
+    "INCREMENTAL_BEHIND",
     "INCREMENTAL_CACHE",
     "INCREMENTAL_CACHE_AGE",
     "INCREMENTAL_CACHE_DIR",
@@ -57,7 +58,7 @@ NAMES = (
 NONE, EDITED, ALL = "none", "edited", "all"
 
 BEHIND, WAIT = "behind", "wait"
-"""Whether a build's end waits for the preambles that are precompiled after it."""
+"""Whether a build's end waits for what is begun then."""
 
 
 class Settings(NamedTuple):
@@ -71,7 +72,8 @@ class Settings(NamedTuple):
     results are taken for texts that differ in comments and the like. `optimised` says that
     optimised units are compiled with words that keep every optimisation inside its function.
     `preamble` says whether the preambles of edited units are precompiled, and whether a build
-    waits for that. `combined` says whether combined files are patched.
+    waits for that. `combined` says whether combined files are patched. `behind` says whether what
+    no build needs goes on behind one: units being cut, objects compared, preambles precompiled.
     """
 
     state_dir: bytes
@@ -89,6 +91,7 @@ class Settings(NamedTuple):
     optimised: bool = False
     preamble: str = BEHIND
     combined: bool = True
+    behind: str = BEHIND
 
 
 def parse_size(text: str, name: str) -> int:
@@ -123,8 +126,8 @@ def parse_functions(text: str) -> str:
     raise UserError(f"INCREMENTAL_FUNCTIONS={text!r} is none of 0, 1, {ALL}")
 
 
-def parse_preamble(text: str) -> str:
-    """Return whether preambles are precompiled, and waited for. Raises UserError."""
+def parse_behind(text: str, name: str) -> str:
+    """Return whether something is done behind a build, and waited for. Raises UserError."""
     word = text.strip().lower()
     if word == WAIT:
         return WAIT
@@ -132,7 +135,7 @@ def parse_preamble(text: str) -> str:
         return NONE
     if word in ("1", "yes", "on", "true"):
         return BEHIND
-    raise UserError(f"INCREMENTAL_PREAMBLE={text!r} is none of 0, 1, {WAIT}")
+    raise UserError(f"{name}={text!r} is none of 0, 1, {WAIT}")
 
 
 def parse_share(text: str, name: str) -> float:
@@ -165,6 +168,7 @@ def settings_for(
         return os.fsencode(os.path.normpath(os.path.join(top, path)))
 
     state = folder("INCREMENTAL_DIR", ".incremental")
+    behind = parse_behind(value("INCREMENTAL_BEHIND", "1"), "INCREMENTAL_BEHIND")
     return Settings(
         state,
         folder("INCREMENTAL_CACHE_DIR", os.path.join(os.fsdecode(state), "cache")),
@@ -178,18 +182,19 @@ def settings_for(
         trace_file(top, environment),
         is_on(value("INCREMENTAL_ARCHIVES", "1")),
         parse_functions(value("INCREMENTAL_FUNCTIONS", "1")),
-        *_verification(value("INCREMENTAL_VERIFY", "")),
+        *_verification(value("INCREMENTAL_VERIFY", ""), behind),
         is_on(value("INCREMENTAL_TOKENS", "1")),
         is_on(value("INCREMENTAL_FUNCTIONS_OPTIMISED", "0")),
-        parse_preamble(value("INCREMENTAL_PREAMBLE", "1")),
+        parse_behind(value("INCREMENTAL_PREAMBLE", "1"), "INCREMENTAL_PREAMBLE"),
         is_on(value("INCREMENTAL_COMBINED", "1")),
+        behind,
     )
 
 
-def _verification(text: str) -> tuple[float, bool]:
+def _verification(text: str, behind: str) -> tuple[float, bool]:
     """Return what share of objects is compared, and whether that can wait. Raises UserError."""
     if not text.strip():
-        return SAMPLE, True
+        return SAMPLE, behind != NONE
     return parse_share(text, "INCREMENTAL_VERIFY"), False
 
 

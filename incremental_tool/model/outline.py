@@ -82,6 +82,17 @@ class Outline(NamedTuple):
         """Return the line marker of an entry whose line has moved by `shift`."""
         return b"# %d %s\n" % (self.lines[number] + shift, self.files[self.places[number]])
 
+    def source_between(self, first: int, last: int) -> bool:
+        """Whether lines of the source from `first` to `last` are those of an entry.
+
+        Or, if `last` is the line before `first`, whether both are lines of one.
+        """
+        return any(
+            self.lines[entry] <= last and self.lines[entry] + self.entry(entry).count(b"\n") > first
+            for entry, place in enumerate(self.places)
+            if place == SOURCE and self.numbers[entry] != MACRO
+        )
+
     def of_chunk(self, chunk: int) -> list[int]:
         """Return the entries of a chunk."""
         numbers = self.numbers

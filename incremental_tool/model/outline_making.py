@@ -214,7 +214,7 @@ def _divided(
 
 
 class _Columns:
-    """The columns of an outline while lines are added; lines that follow each other are one entry."""
+    """The columns of an outline while lines are added: those in a row are one entry."""
 
     def __init__(self, main: bytes, chunks: int) -> None:
         self.numbers: list[int] = []

@@ -272,7 +272,7 @@ class Project:
         """Return the environment of an SCons process, with no setting of the tool but ours."""
         full = {name: value for name, value in os.environ.items() if "INCREMENTAL" not in name}
         full.pop("SCONSFLAGS", None)
-        full.update(INCREMENTAL_STATS="json", INCREMENTAL_VERIFY="0")
+        full.update(INCREMENTAL_STATS="json", INCREMENTAL_VERIFY="0", INCREMENTAL_BEHIND="0")
         full.update(self.environment)
         if plain:
             full.update(PLAIN="1", INCREMENTAL="0")

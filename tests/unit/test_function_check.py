@@ -15,7 +15,7 @@ from command_bench import Bench
 from test_function_compile import Unit
 
 from incremental_tool.cli import main
-from incremental_tool.engine import function_check, function_compile
+from incremental_tool.engine import function_check, function_compile, function_cutting
 from incremental_tool.engine.function_check import (
     AS_EXPECTED,
     FAILED,
@@ -40,7 +40,8 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("incremental_tool.engine.settings.SAMPLE", 1.0)
     monkeypatch.setattr(function_compile, "begin", lambda *_: None)
-    made = Unit(Bench(tmp_path, INCREMENTAL_VERIFY=""), "gcc", "-O0")
+    monkeypatch.setattr(function_cutting, "begin", lambda *_, **__: None)
+    made = Unit(Bench(tmp_path, INCREMENTAL_VERIFY="", INCREMENTAL_BEHIND="1"), "gcc", "-O0")
     made.based()
     return made
 
@@ -58,6 +59,8 @@ def test_the_default_is_a_small_share_after_the_build(tmp_path: Path) -> None:
     assert (chosen.verify, chosen.verify_later) == (0.5, False)
     off = settings_for(os.fspath(tmp_path), {}, {"INCREMENTAL_VERIFY": "0"})
     assert (off.verify, off.verify_later) == (0.0, False)
+    alone = settings_for(os.fspath(tmp_path), {"INCREMENTAL_BEHIND": "0"}, {})
+    assert (alone.verify, alone.verify_later) == (SAMPLE, False)
 
 
 def test_a_right_object_is_found_right(unit: Unit) -> None:

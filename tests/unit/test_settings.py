@@ -19,8 +19,8 @@ from incremental_tool.engine.settings import (
     SAMPLE,
     WAIT,
     Settings,
+    parse_behind,
     parse_days,
-    parse_preamble,
     parse_size,
     settings_for,
 )
@@ -154,11 +154,11 @@ def test_what_is_no_number_of_days_is_refused(text: str) -> None:
 
 def test_preambles_are_made_behind_a_build_before_its_end_or_never() -> None:
     """Three ways to say it; anything else is refused."""
-    assert [parse_preamble(text) for text in ("1", "", "off", " Wait ", "yes")] == [
-        *(BEHIND, NONE, NONE, WAIT, BEHIND)
-    ]
+    assert [
+        parse_behind(text, "INCREMENTAL_PREAMBLE") for text in ("1", "", "off", " Wait ", "yes")
+    ] == [*(BEHIND, NONE, NONE, WAIT, BEHIND)]
     with pytest.raises(UserError, match="INCREMENTAL_PREAMBLE='now'"):
-        parse_preamble("now")
+        parse_behind("now", "INCREMENTAL_PREAMBLE")
 
 
 @given(text=st.text(max_size=12))
