@@ -10,7 +10,8 @@ Optimised units are compiled by the tool with INCREMENTAL_FUNCTIONS_OPTIMISED=1,
 others by the plain command.
 
 The tool's base is made before the first turn, by the second build of the unit, as it is for
-a user; `first` is the edit after that, which also cuts the base.
+a user; `behind` is what that build costs beyond a full compile, for the most part behind it:
+the base is cut then. `first` is the edit after that.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from incremental_tool.model.translation_unit import cut
 
 SQLITE_OPTIONS = ["-O0"], ["-O0", "-g"], ["-O2"]
 SMALL_OPTIONS = ["-O0"], ["-O0", "-g"], ["-O2"]
+ZLIB_OPTIONS = ["-DHAVE_UNISTD_H", "-DHAVE_STDARG_H"]
+"""What zlib's own configure finds on any POSIX system."""
 ZLIB = ("deflate.c", "inflate.c", "trees.c", "infback.c", "gzread.c", "gzwrite.c", "crc32.c")
 KINDS = ("literal", "string", "local", "static", "switch", "call", "return", "line")
 
@@ -46,15 +49,16 @@ class Result(NamedTuple):
     name: str
     full: float
     ccache: float
+    behind: float
     first: float
     tool: float
     made: int
     turns: int
 
 
-def places_of(compiler: str, source: str, text: bytes) -> list[Place]:
+def places_of(compiler: str, source: str, text: bytes, options: list[str]) -> list[Place]:
     """Return the plain functions of a source, as the tool finds them."""
-    argv = [compiler, "-E", "-I.", source]
+    argv = [compiler, *(word for word in options if word[:2] == "-D"), "-E", "-I.", source]
     full = subprocess.run(argv, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT).stdout
     items = cut(full)
     if isinstance(items, Reason):
@@ -81,13 +85,15 @@ def measure(compiler: str, source: str, options: list[str], turns: int, scratch:
     rng = random.Random(7)
     lab.write(name, text)
     must(lab.compile(words, "unit.o"))
-    text += b"/* edited */\n"
+    text += b"extern int edited;\n"  # a comment would not be compiled
     lab.write(name, text)
+    began = cpu()
     must(lab.compile(words, "unit.o"))  # the base
+    based = cpu() - began
     costs: dict[str, list[float]] = {"full": [], "ccache": [], "tool": []}
     made, first = 0, 0.0
     ccache = {**ENVIRONMENT, "CCACHE_DIR": os.path.join(scratch, "ccache")}
-    places = places_of(compiler, name, text)
+    places = places_of(compiler, name, text, options)
     for turn in range(turns + 1):
         edited, tries = None, 0
         while edited is None:  # not every source has a string to edit
@@ -117,7 +123,8 @@ def measure(compiler: str, source: str, options: list[str], turns: int, scratch:
     shutil.rmtree(place)
     medians = {lane: statistics.median(spent) for lane, spent in costs.items()}
     label = f"{name} {compiler} {' '.join(options)}"
-    return Result(label, medians["full"], medians["ccache"], first, medians["tool"], made, turns)
+    full, tool = medians["full"], medians["tool"]
+    return Result(label, full, medians["ccache"], based - full, first, tool, made, turns)
 
 
 def must(status: int) -> None:
@@ -129,13 +136,14 @@ def must(status: int) -> None:
 def show(results: list[Result]) -> None:
     """Print one line for each unit, and the geometric mean of what was gained."""
     print(
-        f"{'unit':44} {'full':>7} {'ccache':>7} {'first':>7} {'tool':>7} {'gain':>6}  by function"
+        f"{'unit':44} {'full':>7} {'ccache':>7} {'behind':>7} {'first':>7} {'tool':>7} {'gain':>6}"
+        "  by function"
     )
     for row in results:
         gain = row.full / row.tool
         print(
-            f"{row.name:44} {row.full:7.3f} {row.ccache:7.3f} {row.first:7.3f} {row.tool:7.3f} "
-            f"{gain:5.1f}x  {row.made} of {row.turns}"
+            f"{row.name:44} {row.full:7.3f} {row.ccache:7.3f} {row.behind:7.3f} {row.first:7.3f} "
+            f"{row.tool:7.3f} {gain:5.1f}x  {row.made} of {row.turns}"
         )
     if len(results) > 1:
         mean = math.exp(statistics.mean(math.log(row.full / row.tool) for row in results))
@@ -149,24 +157,29 @@ def main() -> None:
     parser.add_argument("--only", choices=("sqlite", "lua", "zlib"))
     parser.add_argument("--compiler", default="gcc")
     chosen = parser.parse_args()
-    groups: list[tuple[list[str], list[str]]] = []
+    groups: list[list[tuple[str, list[str]]]] = []
     if chosen.only in (None, "sqlite"):
         folder = fetch("sqlite")
-        groups += [([os.path.join(folder, "sqlite3.c")], options) for options in SQLITE_OPTIONS]
-    small: list[str] = []
+        source = os.path.join(folder, "sqlite3.c")
+        groups += [[(source, options)] for options in SQLITE_OPTIONS]
+    small: list[tuple[str, list[str]]] = []
     if chosen.only in (None, "lua"):
         folder = fetch("lua")
         names = [name for name in os.listdir(folder) if name.endswith(".c")]
         names.sort(key=lambda name: -os.path.getsize(os.path.join(folder, name)))
-        small += [os.path.join(folder, name) for name in names[:10]]
+        small += [(os.path.join(folder, name), []) for name in names[:10]]
     if chosen.only in (None, "zlib"):
         folder = fetch("zlib")
-        small += [os.path.join(folder, name) for name in ZLIB]
-    groups += [(small, options) for options in SMALL_OPTIONS if small]
+        small += [(os.path.join(folder, name), ZLIB_OPTIONS) for name in ZLIB]
+    for options in SMALL_OPTIONS if small else ():
+        groups.append([(source, [*options, *more]) for source, more in small])
     with tempfile.TemporaryDirectory() as scratch:
-        for sources, options in groups:
+        for group in groups:
             show(
-                [measure(chosen.compiler, each, options, chosen.turns, scratch) for each in sources]
+                [
+                    measure(chosen.compiler, source, options, chosen.turns, scratch)
+                    for source, options in group
+                ]
             )
 
 

@@ -43,7 +43,7 @@ def edited(rng: random.Random, text: bytes, compiler: str, name: str) -> tuple[b
     with open(name, "wb") as file:
         file.write(text)
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        places = places_of(compiler, name, text)
+        places = places_of(compiler, name, text, [])
         kind = rng.choice(KINDS)
         new = edit(rng, text, places, rng.choice(places), kind) if places else None
         if new is not None:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
-MIN_SOURCE = 24 << 10
+MIN_SOURCE = 16 << 10
 """Bytes of a source below which starting a compiler twice takes longer than what it is spared."""
 
 MAX_CHANGED = 24
