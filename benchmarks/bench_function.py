@@ -27,13 +27,10 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from function_edits import Place, edit
+from function_edits import edit
 from function_lab import ENVIRONMENT, Lab, cpu
+from function_rounds import places_of
 from real_sources import fetch
-
-from incremental_tool.model.reason import Reason
-from incremental_tool.model.source_regions import regions_of
-from incremental_tool.model.translation_unit import cut
 
 SQLITE_OPTIONS = ["-O0"], ["-O0", "-g"], ["-O2"]
 SMALL_OPTIONS = ["-O0"], ["-O0", "-g"], ["-O2"]
@@ -54,23 +51,6 @@ class Result(NamedTuple):
     tool: float
     made: int
     turns: int
-
-
-def places_of(compiler: str, source: str, text: bytes, options: list[str]) -> list[Place]:
-    """Return the plain functions of a source, as the tool finds them."""
-    argv = [compiler, *(word for word in options if word[:2] == "-D"), "-E", "-I.", source]
-    full = subprocess.run(argv, check=True, stdout=subprocess.PIPE, env=ENVIRONMENT).stdout
-    items = cut(full)
-    if isinstance(items, Reason):
-        sys.exit(items.sentence)
-    regions = regions_of(text, full, items, os.fsencode(source))
-    if isinstance(regions, Reason):
-        sys.exit(regions.sentence)
-    return [
-        Place(region.name, region.start, region.opened, region.closed, items[region.item].static)
-        for region in regions
-        if region.opened >= 0
-    ]
 
 
 def measure(compiler: str, source: str, options: list[str], turns: int, scratch: str) -> Result:

@@ -14,17 +14,17 @@ Knows nothing of how long anything takes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 
-from bench_function import ZLIB, places_of
-from function_edits import KINDS, edit
-from function_lab import ENVIRONMENT, Lab
+from bench_function import ZLIB
+from function_lab import Lab
+from function_rounds import edited
 from real_sources import fetch
 
 from incremental_tool.engine import function_compile
@@ -35,28 +35,6 @@ LEVELS = {
     "gcc": ("-O0", "-O0 -g", "-O0 -g -fPIC", "-O2"),
     "clang": ("-O0", "-O0 -g", "-O0 -g -fPIC"),
 }
-
-
-def edited(rng: random.Random, text: bytes, compiler: str, name: str) -> tuple[bytes, list[str]]:
-    """Return the source with one to five functions edited, and the kinds of the edits."""
-    kinds = []
-    with open(name, "wb") as file:
-        file.write(text)
-    for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        places = places_of(compiler, name, text, [])
-        kind = rng.choice(KINDS)
-        new = edit(rng, text, places, rng.choice(places), kind) if places else None
-        if new is not None:
-            text = new
-            kinds.append(kind)
-            with open(name, "wb") as file:
-                file.write(text)
-            check = [compiler, "-w", "-fsyntax-only", name]
-            if subprocess.run(
-                check, check=False, env=ENVIRONMENT, stderr=subprocess.DEVNULL
-            ).returncode:
-                return text, []
-    return text, kinds
 
 
 def campaign(
@@ -82,7 +60,7 @@ def campaign(
                     text = first
                     continue
             elif round_ == -1:
-                text += b"/* edited */\n"
+                text += b"extern int edited;\n"
             lab.write(name, text)
             if lab.compile(words, "unit.o"):
                 sys.exit(f"{name} does not compile: {kinds}")
@@ -112,13 +90,21 @@ def main() -> int:
     parser.add_argument("--sources", nargs="+", choices=tuple(FILES), default=list(FILES))
     parser.add_argument("--compilers", nargs="+", choices=tuple(LEVELS), default=list(LEVELS))
     parser.add_argument("--options", nargs="+", help="instead of all levels: for example '-O0 -g'")
+    parser.add_argument("--small", action="store_true", help="one file of zlib, gcc -O0 -g")
+    parser.add_argument("--check", action="store_true", help="exit 1 if any differs: always so")
+    parser.add_argument("--json", help="file to write what was counted to")
     chosen = parser.parse_args()
+    target = os.path.abspath(chosen.json) if chosen.json else None  # the folder is left
+    files: dict[str, tuple[str, ...]] = dict(FILES)
+    if chosen.small:
+        chosen.sources, chosen.compilers, chosen.options = ["zlib"], ["gcc"], ["-O0 -g"]
+        files["zlib"] = ZLIB[:1]
     function_compile.MIN_SOURCE = 1  # small sources have corners, too
     tally: Counter[str] = Counter()
     differed = 0
     for group in chosen.sources:
         folder = fetch(group)
-        for name in FILES[group]:
+        for name in files[group]:
             for compiler in chosen.compilers:
                 for options in chosen.options or LEVELS[compiler]:
                     path = os.path.join(folder, name)
@@ -127,6 +113,11 @@ def main() -> int:
         for what, number in tally.most_common():
             print(f"  {number:6} {what}")
     print(f"{differed} objects differed")
+    if target:
+        with open(target, "w", encoding="utf-8") as file:
+            found = {"asked": vars(chosen), "differed": differed, "counts": tally}
+            json.dump(found, file, indent=1)
+            file.write("\n")
     return 1 if differed else 0
 
 

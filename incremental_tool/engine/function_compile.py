@@ -269,11 +269,11 @@ class Functions:
         lines = edit.lines_of(edit.changed)
         if edit.outline is not None:
             made = compiler.compiled(edit.outline, *STRICT)
-            if not isinstance(made, Reason) and message_of_note(made[1], lines) is None:
-                return made[0]
-            why = made.detail if isinstance(made, Reason) else "it says more than the unit may"
-            self._cache.report(Reason("function.outline.failed", why))
-        made = compiler.compiled(edit.thin())
+            if isinstance(made, Reason):
+                self._cache.report(Reason("function.outline.failed", made.detail))
+                made = compiler.compiled(edit.thin())
+        else:
+            made = compiler.compiled(edit.thin())
         if isinstance(made, Reason):
             return made
         note = message_of_note(made[1], lines)

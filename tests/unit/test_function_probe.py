@@ -57,11 +57,11 @@ def ready(unit: Unit, runs: Runs, top: str = "", **bodies: str) -> None:
 
 
 def test_a_plain_edit_is_compiled_and_nothing_is_preprocessed(unit: Unit, runs: Runs) -> None:
-    """Words and values in place of others cost one run of the compiler, on the thin unit."""
+    """Words and values in place of others cost one run of the compiler, on a part of the unit."""
     ready(unit, runs)
     unit.made(many_functions.source(plain="  return helper(a) * 17 + SHAPE;"))
     assert runs.preprocessed == []
-    assert runs.compiled == [True]
+    assert runs.compiled == [unit.compiler == "clang"]  # gcc gets what the function names
     unit.runs_as_compiled_whole()
 
 
