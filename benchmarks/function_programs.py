@@ -12,7 +12,8 @@ folder that is named, and the status is 1.
 An edit may leave what the program does to chance (a variable that nothing sets any more). So
 where two programs differ, the plain one is run again, and the unit is compiled whole with the
 options that the tool adds: if either of the plain compiler's own programs does something else,
-and the spliced one does what one of them does, the round is counted as left to chance.
+and the spliced one does what one of them does, the round is counted as left to chance; so it is
+where both have done the same until a signal ended them, and say something else of it.
 
 Does not know which functions the scripts reach: an edit of one that never runs shows only
 that the program was put together. The campaign's comparison of objects does not depend on that.
@@ -72,6 +73,11 @@ class Outcome(NamedTuple):
     status: int | None
     out: bytes
     err: bytes
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a signal ended it."""
+        return self.status is not None and self.status < 0
 
     def told(self) -> str:
         """Return how it ended, in a few words."""
@@ -186,6 +192,8 @@ class Bench:
         witness = self.outcome(WITNESS, name)
         own = [witness, *(self.run(f"./run{end}") for end in (PLAIN, WITNESS) * 5)]
         mine = {tool, *(self.run(f"./run{TOOL}") for _ in range(5))}
+        if plain.crashed and tool.crashed and tool.out == plain.out:
+            return True  # what is found broken first, and what is said of it, lies with the heap
         if len({plain, *own}) == 1:
             return False
         # what is different each time (an address) can only be told to be so
