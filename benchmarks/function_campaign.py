@@ -73,6 +73,7 @@ def campaign(
                 continue
             reasons = [reason for reason in lab.reasons if reason.startswith("function.")]
             tally["made of functions" if lab.made else f"whole: {reasons}"] += 1
+            tally["compiled with all declarations"] += "function.outline.failed" in reasons
             tally["functions compiled"] += lab.counts.get("functions_compiled", 0)
             if "function.differs" in reasons:
                 print(name, compiler, options, kinds, lab.told[-1:])

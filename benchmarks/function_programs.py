@@ -121,7 +121,7 @@ class Bench:
             added = (SECTIONS, "-fno-ipa-stack-alignment") if plain else (SECTIONS, *CONTAINED)
             added = added if self.compiler == "gcc" else (SECTIONS,)
         options = (*self.options.split(), *self.program.words, *added)
-        return [self.compiler, *options, "-w", "-c", "-o", f"{name}.o{ending}", name]
+        return [self.compiler, *options, "-c", "-o", f"{name}.o{ending}", name]
 
     def compile(self, name: str, text: bytes) -> None:
         """Compile a unit through the tool."""
