@@ -45,6 +45,7 @@ from incremental_tool.model.function_command import (
 )
 from incremental_tool.model.macro_record import MacroRecord, changes_otherwise, macro_record
 from incremental_tool.model.outline import Outline
+from incremental_tool.model.plain_edit import macro_names
 from incremental_tool.model.reason import Reason
 from incremental_tool.model.source_regions import Region, regions_of, thin
 from incremental_tool.model.translation_unit import BLANK, FUNCTION, Item, cut
@@ -183,8 +184,9 @@ class Compiler:
             words = compile_words(self.command, os.fsdecode(unit), os.fsdecode(place))
             ran = self.run([*words, *more])
             if ran.status:
-                last = ran.said.strip().rpartition(b"\n")[2]
-                return Reason("function.refuse.failed", last.decode("utf-8", "replace"))
+                lines = ran.said.strip().splitlines() or [b""]
+                first = next((line for line in lines if b"error:" in line), lines[-1])
+                return Reason("function.refuse.failed", first.decode("utf-8", "replace"))
             return self._place.disk.read(place), ran.said
         finally:
             remove_files(unit, place)
@@ -291,6 +293,9 @@ def _prove_hollow(unit: Unit, full: bytes, items: Sequence[Item], compiler: Comp
     standing = compiler.preprocessed(b"", "-dM")
     if not isinstance(found, Reason) and not isinstance(standing, Reason):
         unit.macros = macro_record(found, source, standing)
+        known = macro_names(standing)[0].union(unit.outline.macros if unit.outline else ())
+        if unit.macros is None or not macro_names(unit.macros.text)[0] <= known:
+            unit.outline = None  # it has missed a macro
 
 
 def _is_hollow(unit: Unit, compiler: Compiler) -> bool:

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
-_MARKER = lazily(rb'#(?:line)?[ \t]*([0-9]{1,9})[ \t]+("[^"\\\n]*")([ \t0-9]*)')
-_DEFINING = lazily(rb"#(?:define|undef)[ \t]+([^\s(]+)")
+_MARKER = lazily(rb'[ \t]*#(?:line)?[ \t]*([0-9]{1,9})[ \t]+("[^"\\\n]*")([ \t0-9]*)')
+# gcc leaves blanks before a directive as they are.
+_DEFINING = lazily(rb"[ \t]*(?:#|%:)[ \t]*(?:define|undef)[ \t]+([^\s(]+)")
+_TELLING = lazily(rb"[ \t]*(?:#|%:)[ \t]*(?:pragma|ident)\b")
 _VISIBLE = lazily(rb"[^\n\t]")
 _ENTERING = lazily(rb"[ \t]+[12]\b")
 _SLASH, _LINE_FEED = b"/\n"
@@ -119,6 +121,8 @@ def _lines_of(stream: bytes, main: bytes) -> Optional[list[_Line]]:
                 lines.append(_Line(file, line, text.rstrip() + b"\n"))
             line += 1
         directive = stream[start:end]
+        if not directive:
+            break  # the end
         at = end + 1
         marker = _MARKER.match(directive)
         if marker is not None:
@@ -129,6 +133,8 @@ def _lines_of(stream: bytes, main: bytes) -> Optional[list[_Line]]:
             return None  # it is written in one line
         defining = _DEFINING.match(directive)
         if defining is None:
+            if _TELLING.match(directive) is None:
+                return None  # it has a meaning that is not known
             lines.append(_Line(file, line, directive + b"\n"))
         elif begun:
             lines.append(_Line(file, line, directive + b"\n", defining[1]))

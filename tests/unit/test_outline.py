@@ -25,7 +25,7 @@ typedef struct node { struct node *next; int    value; } node;
 typedef unsigned long count_t; struct other { count_t count; };
 enum color { RED, GREEN = 7 };
 #define JOIN(a, b) a##b
-#define VALUE(n) ((n)->value)
+  #  define VALUE(n) ((n)->value)
 extern int unused_one(struct other *o), unused_two(enum color c);
 extern int   used(node *n);
 #define USED_AGAIN used
@@ -109,7 +109,7 @@ def test_a_function_is_compiled_with_what_it_names(unit: Unit, texts: Texts) -> 
     """Declarations of what it names, and of what these name, are there; others are not."""
     text = edited(unit, texts, "  node n = {0, helper(a)}; return used(&n) + VALUE(&n);")
     assert len(texts.found) == 1
-    for name in ("struct node *next", "extern int   used", "#define VALUE", "int used(node *n) {}"):
+    for name in ("struct node *next", "extern int   used", "VALUE(n) ((n)", "int used(node *n) {}"):
         assert name in text
     for name in ("unused_one", "count_t", "GREEN", "#define JOIN", "printf", "int main(void)"):
         assert name not in text
@@ -120,7 +120,7 @@ def test_words_that_are_pasted_together_take_all_macros(unit: Unit, texts: Texts
     """Of what is pasted any macro's name may come."""
     text = edited(unit, texts, "  node n = {0, helper(a)}; return JOIN(USED_, AGAIN)(&n);")
     assert len(texts.found) == 1
-    for name in ("#define VALUE", "#define USED_AGAIN", "extern int   used"):
+    for name in ("VALUE(n) ((n)", "#define USED_AGAIN", "extern int   used"):
         assert name in text
     assert "unused_one" not in text
 
