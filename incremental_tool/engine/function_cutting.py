@@ -23,6 +23,7 @@ import msgpack
 
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.base.filesystem import RealDisk
+from incremental_tool.engine import behind
 from incremental_tool.engine.function_base import Compiler, cut_of, functions_by_line
 from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.reason import Reason
@@ -65,30 +66,8 @@ class _Place(NamedTuple):
 
 def begin(state: bytes, cache: bytes, uncut: Sequence[Uncut], *, wait: bool) -> None:
     """Start the process; `wait` for it, if that is asked for. Raises OSError."""
-    import subprocess
-    import tempfile
-
-    import incremental_tool
-
-    root = os.path.dirname(os.path.dirname(os.path.abspath(incremental_tool.__file__)))
-    code = (
-        "import sys; sys.path[:0] = sys.argv[1:]; "
-        "from incremental_tool.engine.function_cutting import main; main()"
-    )
-    with tempfile.TemporaryFile() as told:
-        told.write(pack(os.path.abspath(state), os.path.abspath(cache), uncut))
-        told.seek(0)
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, root, *sys.path],
-            stdin=told,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    if wait:
-        process.wait()
-    else:
-        process.returncode = 0  # nobody waits for it: no warning when it is forgotten
+    told = pack(os.path.abspath(state), os.path.abspath(cache), uncut)
+    behind.begin("incremental_tool.engine.function_cutting", told, wait=wait)
 
 
 def pack(state: bytes, cache: bytes, uncut: Sequence[Uncut]) -> bytes:

@@ -24,10 +24,10 @@ Knows nothing of SCons.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 
 from incremental_tool.base.digest import digest_of
+from incremental_tool.engine import behind
 from incremental_tool.engine.settings import BEHIND, NONE, WAIT
 from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.preamble_command import PreambleCommand
@@ -307,30 +307,12 @@ class PrecompiledPreambles:
             self._wishes, self._wished = [], 0
         if not wishes or wished > MAX_WISHES or self._mode() == NONE:
             return
-        import subprocess
-        import tempfile
-
-        import incremental_tool
         from incremental_tool.engine.preamble_making import pack
 
-        root = os.path.dirname(os.path.dirname(os.path.abspath(incremental_tool.__file__)))
-        code = (
-            "import sys; sys.path[:0] = sys.argv[1:]; "
-            "from incremental_tool.engine.preamble_making import main; main()"
+        behind.begin(
+            "incremental_tool.engine.preamble_making",
+            pack(self._cache.settings.state_dir, wishes),
+            wait=self._mode() == WAIT,
+            folder=self._cache.settings.state_dir,
         )
-        with tempfile.TemporaryFile() as told:
-            told.write(pack(self._cache.settings.state_dir, wishes))
-            told.seek(0)
-            process = subprocess.Popen(
-                [sys.executable, "-c", code, root, *sys.path],
-                stdin=told,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=self._cache.settings.state_dir,
-                start_new_session=True,
-            )
         self._cache.statistics.add("preambles_begun", len(wishes))
-        if self._mode() == WAIT:
-            process.wait()
-        else:
-            process.returncode = 0  # nobody waits for it: no warning when it is forgotten
