@@ -57,10 +57,14 @@ _SAME = (b".comment", b".note.GNU-stack", b".note.gnu.property")
 """Sections that two objects of one compiler and one set of flags have alike."""
 
 
-def check(read: ElfObject) -> None:
-    """Refuse an object with anything that goes by functions in a way nobody here knows."""
+def check(read: ElfObject, *, grouped: bool = False) -> None:
+    """Refuse an object with anything that goes by functions in a way nobody here knows.
+
+    With `grouped`, groups of sections are known.
+    """
+    odd = COMPRESSED if grouped else GROUPED | COMPRESSED
     for row, name in zip(read.sections, read.section_names):
-        if row[KIND] == GROUP or row[FLAGS] & (GROUPED | COMPRESSED):
+        if (row[KIND] == GROUP and not grouped) or row[FLAGS] & odd:
             raise RefusedObject("function.refuse.section", name or "a group")
         if name.startswith(_FOREIGN_SECTIONS) or name.endswith(b".dwo"):
             raise RefusedObject("function.refuse.section", name)

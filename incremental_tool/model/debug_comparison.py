@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from typing import Optional
 
     from incremental_tool.model.dwarf_tree import Entry, Value
-    from incremental_tool.model.object_comparison import View
+    from incremental_tool.model.object_view import View
 
     Rows = tuple[tuple[int, bytes, int, int, bool], ...]
 
 _SUBPROGRAM, _VARIABLE, _LABEL_BLOCK = 0x2E, 0x34, 0x0B
 _NAME, _LOW, _TYPE, _FILE, _LOCATION = 0x03, 0x11, 0x49, 0x3A, 0x02
-_REFERENCES = frozenset({_TYPE, 0x31, 0x47, 0x64})
+_REFERENCES = frozenset({_TYPE, 0x18, 0x1D, 0x31, 0x47, 0x64})
 _UNTOLD = frozenset({0x01, 0x55, 0x3A, 0x58, 0x10, 0x72, 0x73, 0x74, 0x8C})
 """Attributes that say where something is in these sections: siblings, ranges, files and bases."""
 
@@ -37,6 +37,12 @@ _BUILT_IN = frozenset(
 """Of types that no text declares: clang says that they are declared wherever it happens to be."""
 
 _STEPS = 4
+
+_NAMESPACE, _LANGUAGE = 0x39, 0x13
+_CPP = frozenset({0x04, 0x1A, 0x21, 0x2B, 0x3A})
+_NAMED_TYPES = frozenset({0x02, 0x04, 0x13, 0x17})
+"""Classes, enumerations, structures and unions. A unit of C++ tells of their members what it has
+needed of them; debuggers find by its name what another unit tells."""
 
 
 def debug_differences(full: View, made: View) -> list[str]:
@@ -58,6 +64,17 @@ def debug_differences(full: View, made: View) -> list[str]:
                 odd = _first(sorted(known, key=repr), sorted(known_there, key=repr))
                 told.append(f"{_text(name)} is {what} differently: {odd}")
     return told
+
+
+def _parents(unit: list[Entry]) -> list[int]:
+    """Return the place of the entry that each is within; -1 for the first."""
+    found: list[int] = []
+    around: list[int] = []
+    for at, entry in enumerate(unit):
+        del around[entry.depth :]
+        found.append(around[-1] if around else -1)
+        around.append(at)
+    return found
 
 
 def _first(one: object, two: object) -> str:
@@ -109,17 +126,36 @@ class _Entries:
         for unit in Reader(view.read).units():
             self.unit = {entry.at: at for at, entry in enumerate(unit)}
             self.entries = unit
+            self.parents = _parents(unit)
+            self.by_name = bool(unit) and unit[0].values.get(_LANGUAGE) in _CPP
             self.known.clear()
             for at, entry in enumerate(unit):
-                if entry.tag == _SUBPROGRAM and entry.depth == 1:
+                if not self._is_outside(at):
+                    continue
+                if entry.tag == _SUBPROGRAM:
                     name = self._function(entry)
                     if name is not None:
                         self.functions.setdefault(name, set()).add(self._tree(at))
-                elif entry.tag == _VARIABLE and entry.depth == 1 and _LOCATION in entry.values:
+                elif entry.tag == _VARIABLE and _LOCATION in entry.values:
                     location = entry.values[_LOCATION]
                     if self._told(location) == (("nowhere",), b""):
                         continue  # one that a piece names, and that nothing was left of
                     self.variables.setdefault(self._name(entry), set()).add(self._said(entry, 0))
+
+    def _is_outside(self, at: int) -> bool:
+        """Whether nothing but namespaces is around an entry."""
+        at = self.parents[at]
+        while at > 0 and self.entries[at].tag == _NAMESPACE:
+            at = self.parents[at]
+        return at == 0
+
+    def _qualified(self, at: int) -> tuple[object, ...]:
+        """Return the names of an entry and of those around it."""
+        names: list[object] = []
+        while at > 0:
+            names.append((self.entries[at].tag, self.entries[at].values.get(_NAME)))
+            at = self.parents[at]
+        return tuple(names)
 
     def _name(self, entry: Entry) -> bytes:
         """Return an entry's name, or that of the entry that it completes."""
@@ -164,6 +200,8 @@ class _Entries:
                 other = self.unit.get(value) if isinstance(value, int) else None
                 if other is None:
                     values.append((what, "elsewhere"))
+                elif self.by_name and self.entries[other].tag in _NAMED_TYPES:
+                    values.append((what, self._qualified(other)))
                 elif step >= _STEPS:
                     values.append((what, self.entries[other].values.get(_NAME)))
                 else:

@@ -163,7 +163,8 @@ class _Targets:
     def _shared(self, section: int) -> list[int]:
         """Return the variables of a section that has several."""
         coming = self.coming
-        if section in coming.parts or section in coming.homes:
+        code = coming.piece.sections[section][FLAGS] & EXECUTABLE
+        if code or section in coming.parts or section in coming.homes:
             return []
         found = coming.residents.get(section, [])
         return found if len(found) > 1 else []

@@ -17,8 +17,11 @@ from incremental_tool.model.elf_object import (
     ADDRESSES_TAKEN,
     ALIGNMENT,
     CONTENT,
+    ENTRY,
     FIRST_RESERVED,
     FLAGS,
+    GROUP,
+    GROUPED,
     HEADER,
     KIND,
     LINK,
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Optional
 
-    from incremental_tool.model.elf_object import ElfObject, SymbolRow
+    from incremental_tool.model.elf_object import ElfObject, SectionRow, SymbolRow
 
 _LEAST = 16
 """What the start of a run of sections is aligned to at least: no section of code asks for more."""
@@ -74,6 +77,7 @@ class Draft:
         self._replaced: dict[int, SymbolRow] = {}
         self._dropped: dict[int, int] = {}
         self._of_section: dict[int, int] = {}
+        self._groups: dict[int, tuple[int, list[int]]] = {}
         for code, row in enumerate(base.symbols):
             if row[TYPE] & 15 == OF_SECTION and row[PLACE] not in self._of_section:
                 self._of_section[row[PLACE]] = code
@@ -135,6 +139,37 @@ class Draft:
             self.contents[len(self.names) - 1] = bytearray()
         return len(self.names) - 1
 
+    def section_apart(self, name: bytes, row: SectionRow, content: bytes) -> int:
+        """Return a new section like that of another object, whatever else has its name."""
+        index = self._new_section(name, row[KIND], row[FLAGS], row[ENTRY])
+        self.sections[index][ALIGNMENT] = row[ALIGNMENT]
+        if row[KIND] == NO_CONTENT:
+            self.sections[index][SIZE] = row[SIZE]
+        else:
+            self.contents[index] = bytearray(content)
+        return index
+
+    def drop_section(self, index: int) -> None:
+        """Take a section out, with its relocations; no other one's number changes."""
+        for each in (index, self._relocation_table.pop(index, 0)):
+            if each:
+                self.sections[each] = [0] * 10
+                self.names[each] = b""
+                self.contents.pop(each, None)
+        self._of_section.pop(index, None)
+
+    def add_group(self, members: list[int]) -> int:
+        """Add a group of sections, taken once or not at all by linkers; `sign_group` names it."""
+        index = self._new_section(b".group", GROUP, 0, 4)
+        self.sections[index][LINK] = self.base.symbol_table
+        self.sections[index][ALIGNMENT] = 4
+        self._groups[index] = 0, members
+        return index
+
+    def sign_group(self, index: int, signature: int) -> None:
+        """Name a new group by a symbol's code."""
+        self._groups[index] = signature, self._groups[index][1]
+
     # --- symbols and relocations
 
     def add_symbol(self, name: bytes, row: SymbolRow) -> int:
@@ -180,6 +215,11 @@ class Draft:
         found = self._relocation_table.get(index)
         return None if found is None else self.content_of(found)
 
+    def relocations_of(self, index: int) -> list[tuple[int, int, int, int]]:
+        """Return the relocations of a section as they are now, with codes."""
+        table = self.relocation_table(index)
+        return [] if table is None else list(RELOCATION.iter_unpack(bytes(table)))
+
     def clear_relocation(self, index: int, entry: int) -> None:
         """Make a relocation of the base one that does nothing."""
         offset, _, _, _ = self.relocation(index, entry)
@@ -203,6 +243,7 @@ class Draft:
         """Return the object."""
         table = self._order_symbols()
         self._renumber(table)
+        self._write_groups(table)
         for index, row in enumerate(self.sections):
             if row[KIND] == ADDRESSES_TAKEN:  # it counts symbols as they were; none is as safe
                 self.sections[index] = [0] * 10
@@ -267,6 +308,22 @@ class Draft:
                     map(place, numbers[_SYMBOL_AT::_PER_ENTRY])
                 )
                 content[:] = packed(numbers)
+
+    def _write_groups(self, table: list[int]) -> None:
+        """Let groups name their symbols by their places, and the relocations of what is theirs."""
+        for row in self.sections[: len(self.base.sections)]:
+            if row[KIND] == GROUP:
+                row[TOLD] = table[row[TOLD]]
+        for index, (signature, members) in self._groups.items():
+            self.sections[index][TOLD] = table[signature]
+            numbers = [1]
+            for member in members:
+                relocated = self._relocation_table.get(member)
+                numbers.append(member)
+                if relocated is not None:
+                    self.sections[relocated][FLAGS] |= GROUPED
+                    numbers.append(relocated)
+            self.contents[index] = bytearray(packed(words_of(numbers)))
 
     def _name_sections(self) -> None:
         if len(self.sections) == len(self.base.sections):

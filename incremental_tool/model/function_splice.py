@@ -92,20 +92,25 @@ def compose(
     was left out because nobody refers to it, or it will be.
     """
     try:
-        return _Composition(base, pieces, internal, adding=adding).compose(removed, moves)
+        return Composition(base, pieces, internal, adding=adding).compose(removed, moves)
     except RefusedObject as refused:
         return refused.reason
     except (struct.error, LookupError, ValueError, OverflowError):
         return Reason("function.refuse.object", "it is damaged")
 
 
-class _Composition:
+class Composition:
+    """One object on its way."""
+
+    importing: type[PieceImport] = PieceImport
+    grouped = False
+
     def __init__(
         self, base: bytes, pieces: Sequence[Piece], internal: Container[bytes], *, adding: bool
     ) -> None:
         self.adding = adding
         self.base = ElfObject(base)
-        check(self.base)
+        check(self.base, grouped=self.grouped)
         self.draft = Draft(self.base)
         self.names = Names(self.base)
         self.gone: set[int] = set()
@@ -113,9 +118,9 @@ class _Composition:
         self.asked = pieces
         for piece in pieces:
             read = ElfObject(piece.content)
-            check(read)
+            check(read, grouped=self.grouped)
             check_alike(self.base, read)
-            self.imports.append(PieceImport(self.draft, self.names, read, internal))
+            self.imports.append(self.importing(self.draft, self.names, read, internal))
         self.residents: dict[int, list[int]] = {}
         for code, row in enumerate(self.base.symbols):
             if row[PLACE] and row[TYPE] & 15 != OF_SECTION:
@@ -123,15 +128,13 @@ class _Composition:
 
     def compose(self, removed: Sequence[bytes], moves: Sequence[Move]) -> bytes:
         """Return the object."""
-        for piece, coming in zip(self.asked, self.imports):
-            for name in piece.functions:
-                self._take(coming, name)
+        self.take_all()
         self.removed = [self._remove(name) for name in removed]
         for coming in self.imports:
             check_variables(self.base, coming, self.names)
         for coming in self.imports:
             coming.follow()
-        self._part()
+        self.part()
         self._unwind()
         debug = DebugSplice(self.draft, moves, self.gone)
         for piece, coming in zip(self.asked, self.imports):
@@ -140,6 +143,12 @@ class _Composition:
         return self.draft.finish()
 
     # --- functions that come and go
+
+    def take_all(self) -> None:
+        """Take the functions that are asked for."""
+        for piece, coming in zip(self.asked, self.imports):
+            for name in piece.functions:
+                self._take(coming, name)
 
     def _take(self, coming: PieceImport, name: bytes) -> None:
         piece = coming.piece
@@ -240,7 +249,7 @@ class _Composition:
 
     # --- what stays, and what it refers to
 
-    def _part(self) -> None:
+    def part(self) -> None:
         """Part what stays from what goes, by all relocations of the base at once."""
         base = self.base
         marks = bytearray(len(base.symbols))
@@ -417,7 +426,7 @@ class _Composition:
             )
             code, moved = coming.resolve((offset, kind, symbol, addend), 0)
             self.draft.relocate(index, [(start + unwind_entries.TO_FUNCTION, kind, code, moved)])
-        if seen != set(coming.parts):
+        if seen != {each for each in coming.parts if piece.sections[each][FLAGS] & EXECUTABLE}:
             raise RefusedObject("function.refuse.unwind", "a function has none")
 
 

@@ -160,10 +160,9 @@ class PieceImport:
             for row in self.piece.relocations(section):
                 if row[0] >= max(len(code), 1):
                     raise RefusedObject("function.refuse.object", "its relocations are odd")
-                self._rows.append(
-                    (home, start, row, short_by(self.piece.machine, row[1], code, row[0]))
-                )
-                self._reach(row)
+                short = short_by(self.piece.machine, row[1], code, row[0])
+                self._rows.append((home, start, row, short))
+                self._reach(row, short)
         for section, (low, high) in self._loose.items():
             self._bring_stretch(section, low, high)
         tables: dict[int, list[Relocation]] = {}
@@ -208,7 +207,7 @@ class PieceImport:
 
     # --- first, what is reached
 
-    def _reach(self, row: Relocation) -> None:
+    def _reach(self, row: Relocation, short: int) -> None:  # noqa: ARG002 - for other sorts of pieces
         _, kind, symbol, addend = row
         piece = self.piece
         section = piece.section_of(symbol)
