@@ -429,7 +429,9 @@ class CommandCache:
         if skipped is not None:
             return self._not_stored(request, plan, action, skipped)
         if plan.preamble is not None and missed.reason.id == "zir.miss.input-changed":
-            self._cache.preambles.learn(request, plan, action, result, done.cpu_seconds)
+            self._cache.preambles.learn(
+                request, plan, action, result, done.cpu_seconds, missed.base_words
+            )
         names = _logged(request.targets, plan.kind)
         digest = result_digest(result)
         self._cache.log_outcome(names, action, digest, missed.reason, done.milliseconds)

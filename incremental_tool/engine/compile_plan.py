@@ -113,7 +113,9 @@ def plan_compile(
         tokens=token_command(command, toolchain.family, request.environment)
         if cache.settings.tokens and command.mode == "-c"
         else None,
-        preamble=None if words != command.words else _preamble(command, toolchain, cache),
+        preamble=None
+        if words != command.words
+        else _preamble(command, toolchain, cache, functions),
         source=command.source,
     )
 
@@ -129,12 +131,23 @@ def _functions(
 
 
 def _preamble(
-    command: CompileCommand, toolchain: Toolchain, cache: MultiLevelCache
+    command: CompileCommand,
+    toolchain: Toolchain,
+    cache: MultiLevelCache,
+    functions: Union[FunctionCommand, Reason, None],
 ) -> Union[PreambleCommand, Reason, None]:
-    """Return how a unit is compiled with its preamble precompiled, or why it cannot be."""
+    """Return how a unit is compiled with its preamble precompiled, or why it cannot be.
+
+    Where its functions are compiled one by one, its whole compiles are such that they can be.
+    """
     if cache.settings.preamble == NONE or command.language not in ("c", "c++"):
         return None
-    return preamble_command(command, toolchain.family)
+    made = preamble_command(command, toolchain.family)
+    if isinstance(functions, FunctionCommand) and not isinstance(made, Reason):
+        if functions.language == "c":
+            return None
+        made = made._replace(words=(*made.words, *functions.base_words))
+    return made
 
 
 def plan_assembly(

@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
+LANGUAGE = "c++"
+"""What is not made as in C."""
+
 MIN_SOURCE = 16 << 10
 """Bytes of a source below which starting a compiler twice takes longer than what it is spared."""
 
@@ -187,6 +190,8 @@ class Functions:
         text = cache.disk.read(base.source)
         if cache.files.digest(base.source) != digest_of(text):
             return Reason("function.refuse.moved", os.fsdecode(base.source))
+        if compiler.command.language == LANGUAGE:
+            return self._make_cpp(plan, action, base, compiler, text, now)
         unit = unit_of(self.air, plan.outputs[0], base, compiler)
         if isinstance(unit, Reason):
             return unit
@@ -200,10 +205,27 @@ class Functions:
         if any(any(find_imports(edit.lines(item))[2:]) for item in edit.changed):
             return Reason("function.refuse.source", "it asks for more than the names of files")
         made = self._compose(unit, edit, compiler)
+        return self._moved(base, now) or made
+
+    def _moved(self, base: Base, now: int) -> Optional[Reason]:
+        """Return which input may have changed since a time."""
         for path in base.inputs:
-            if cache.files.moved_since(path, now):
+            if self._cache.files.moved_since(path, now):
                 return Reason("function.refuse.moved", os.fsdecode(path))
-        return made
+        return None
+
+    def _make_cpp(
+        self, plan: Plan, action: bytes, base: Base, compiler: Compiler, text: bytes, now: int
+    ) -> Union[_Made, Reason]:
+        """Return the object of a C++ unit. Raises OSError."""
+        from incremental_tool.engine.cpp_functions import CppFunctions
+
+        header = self._cache.preambles.header(plan, action, text)
+        making = CppFunctions(self.air, plan.outputs[0], base, compiler, self._cache.report)
+        made = making.made(text, header)
+        if isinstance(made, Reason):
+            return made
+        return self._moved(base, now) or _Made(*made)
 
     def _difference(self, plan: Plan, base: Base, action: bytes) -> Optional[Reason]:
         """Return what but the source is not as it was when the base was compiled."""

@@ -23,7 +23,7 @@ import msgpack
 
 from incremental_tool.base.digest import DIGEST_SIZE, digest_of
 from incremental_tool.base.filesystem import RealDisk
-from incremental_tool.engine import behind
+from incremental_tool.engine import behind, cpp_functions
 from incremental_tool.engine.function_base import Compiler, cut_of, functions_by_line
 from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.reason import Reason
@@ -34,7 +34,7 @@ from incremental_tool.store.zir_cache import stands
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import NamedTuple
+    from typing import Any, NamedTuple, Optional
 
     from incremental_tool.base.filesystem import Disk
     from incremental_tool.store.air_cache import Base
@@ -87,9 +87,9 @@ def unpack(packed: bytes) -> tuple[bytes, bytes, list[Uncut]]:
     state, cache, bodies = msgpack.unpackb(packed, raw=False, unicode_errors="surrogateescape")
     uncut = []
     for named, *rest in bodies:
-        family, source, words, added, debug, contained = named
+        family, source, words, added, debug, contained, language = named
         command = FunctionCommand(
-            family, source, tuple(words), tuple(added), debug, tuple(contained)
+            family, source, tuple(words), tuple(added), debug, tuple(contained), language
         )
         uncut.append(Uncut(command, *rest))
     return state, cache, uncut
@@ -107,13 +107,22 @@ def perform(state: bytes, cache: bytes, uncut: Uncut) -> bool:
     compiler = Compiler(uncut.command, uncut.environment, place)
     if not _as_compiled(base, disk):
         return False
+    body = _cut(base, compiler)
+    if body is None or not _as_compiled(base, disk):
+        return False
+    air.put_cut(uncut.output, body)
+    return True
+
+
+def _cut(base: Base, compiler: Compiler) -> Optional[list[Any]]:
+    """Return what is kept of a base, cut; None if it cannot be. Raises OSError."""
+    if compiler.command.language == cpp_functions.LANGUAGE:
+        made = cpp_functions.cut_of(base, compiler)
+        return None if isinstance(made, Reason) else cpp_functions.body_of(base, made)
     unit = cut_of(base, compiler)
     if isinstance(unit, Reason) or isinstance(functions_by_line(unit, compiler), Reason):
-        return False
-    if not _as_compiled(base, disk):
-        return False
-    air.put_cut(uncut.output, unit.body())
-    return True
+        return None
+    return unit.body()
 
 
 def _as_compiled(base: Base, disk: Disk) -> bool:

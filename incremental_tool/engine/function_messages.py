@@ -26,7 +26,10 @@ _SPURIOUS = lazily(
     rb"|\[-Wreturn-type\]|\[-Winvalid-noreturn\]|.noreturn. function does return"
     rb"|\[-Wunneeded-internal-declaration\])"
 )
-_PLACE = lazily(rb".*: (?:In function|At top level|In file included).*|\d+ warnings? generated\.")
+_PLACE = lazily(
+    rb".*: (?:In (?:[a-z ]*function|(?:copy |move )?constructor|destructor)"
+    rb"|At (?:top level|global scope)|In file included).*|\d+ warnings? generated\."
+)
 
 
 def message_of_note(said: bytes, changed: Sequence[tuple[int, int]]) -> Optional[str]:

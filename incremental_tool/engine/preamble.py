@@ -32,6 +32,7 @@ from incremental_tool.engine.settings import BEHIND, NONE, WAIT
 from incremental_tool.model.function_command import FunctionCommand
 from incremental_tool.model.preamble_command import PreambleCommand
 from incremental_tool.model.reason import Reason
+from incremental_tool.store.manifest import KnownResult, Output
 from incremental_tool.store.preambles import Preambles, Record, is_intact
 from incremental_tool.store.zir_cache import put_in_place, stands
 
@@ -39,10 +40,11 @@ TYPE_CHECKING = False  # read by type checkers alone: importing typing takes mil
 if TYPE_CHECKING:
     from typing import NamedTuple, Optional, Union
 
+    from incremental_tool.engine.cpp_functions import Header
     from incremental_tool.engine.multi_level_cache import MultiLevelCache
     from incremental_tool.engine.plan import Plan, Request
     from incremental_tool.engine.preamble_making import Wish
-    from incremental_tool.store.manifest import KnownResult
+    from incremental_tool.model.preamble import Preamble
 else:
     from incremental_tool.base.named_tuple import NamedTuple
 
@@ -55,7 +57,8 @@ MIN_MICROSECONDS = 150_000
 
 EDITS = 2
 """Edits of a unit alone, after which the next one is likely enough: making a header and trying it
-takes what two to three compiles take, and each edit saves up to half of one."""
+takes what two to three compiles take, and each edit saves up to half of one. Where single functions
+are compiled from the header, one edit will do."""
 
 MAX_WISHES = 4
 """Headers made behind one build at most; where more units have changed, it was no edit."""
@@ -68,10 +71,11 @@ OFF = b"preambles.off"
 
 
 class _Made(NamedTuple):
-    """An object, and the CPU microseconds that it took."""
+    """An object, the CPU microseconds that it took, and the source's text."""
 
     content: bytes
     us: int
+    text: bytes
 
 
 class PrecompiledPreambles:
@@ -107,22 +111,29 @@ class PrecompiledPreambles:
         self._cache.note(made, request.targets)
         return None
 
-    def _make(
-        self, request: Request, command: PreambleCommand, record: Record
-    ) -> Union[_Made, Reason]:
-        from incremental_tool.engine.preamble_making import Unit
+    def header(self, plan: Plan, action: bytes, text: bytes) -> Optional[Header]:
+        """Return the header that functions of a unit may be compiled from. Raises OSError."""
+        from incremental_tool.engine.cpp_functions import Header
+
+        command = plan.preamble
+        record = self._kept.record(action) if isinstance(command, PreambleCommand) else None
+        if record is None or not isinstance(command, PreambleCommand):
+            return None
+        found = self._usable(command, record, text)
+        return None if isinstance(found, Reason) else Header(*found)
+
+    def _usable(
+        self, command: PreambleCommand, record: Record, text: bytes
+    ) -> Union[tuple[bytes, Preamble], Reason]:
+        """Return the header of a record, and where the text's preamble ends. Raises OSError."""
         from incremental_tool.model.preamble import preamble_of
         from incremental_tool.model.preamble_command import precompiled_name
 
-        cache, source = self._cache, os.fsencode(command.source)
+        cache = self._cache
         if record.refusal is not None:
             return record.refusal
         if os.path.exists(os.path.join(cache.settings.state_dir, OFF)):
             return Reason("preamble.refuse.disabled")
-        now = cache.disk.now_ns()
-        text = cache.disk.read(source)
-        if cache.files.digest(source) != digest_of(text):
-            return Reason("preamble.refuse.moved", command.source)
         preamble = preamble_of(text)
         if isinstance(preamble, Reason):
             return preamble
@@ -134,8 +145,22 @@ class PrecompiledPreambles:
         if why is not None:
             self._kept.forget(record.action)  # and made anew when it has been edited again
             return why
-        if command.family != "gcc":
-            header = precompiled
+        return (header if command.family == "gcc" else precompiled), preamble
+
+    def _make(
+        self, request: Request, command: PreambleCommand, record: Record
+    ) -> Union[_Made, Reason]:
+        from incremental_tool.engine.preamble_making import Unit
+
+        cache, source = self._cache, os.fsencode(command.source)
+        now = cache.disk.now_ns()
+        text = cache.disk.read(source)
+        if cache.files.digest(source) != digest_of(text):
+            return Reason("preamble.refuse.moved", command.source)
+        found = self._usable(command, record, text)
+        if isinstance(found, Reason):
+            return found
+        header, preamble = found
         unit = Unit(command, request.environment, self._kept)
         made = unit.compiled(record, header, text, preamble)
         if isinstance(made, Reason):
@@ -145,7 +170,7 @@ class PrecompiledPreambles:
         for path in (source, *record.inputs):
             if cache.files.moved_since(path, now):
                 return Reason("preamble.refuse.moved", os.fsdecode(path))
-        return _Made(*made)
+        return _Made(made[0], made[1], text)
 
     def _difference(
         self, record: Record, text: bytes, command: PreambleCommand
@@ -206,11 +231,28 @@ class PrecompiledPreambles:
             content = made.content if path == plan.outputs[0] else contents[path]
             put_in_place(path, content, 0o666 & ~cache.umask, cache.scratch.folder)
             cache.files.forget(path)
+        self._learn_base(request, plan, record, made)
         took = f"{made.us / 1e6:.2f} s and {record.plain_us / 1e6:.2f} s without"
         worth = made.us * WORTH <= record.plain_us
         self._learn_use(record, Reason("preamble.refuse.slow", took), useful=worth)
         cache.statistics.add("preamble_cpu_ms_saved", max(0, record.plain_us - made.us) // 1000)
         return Reason("preamble.made", took)
+
+    def _learn_base(self, request: Request, plan: Plan, record: Record, made: _Made) -> None:
+        """Let single functions be replaced in an object from now on. Raises OSError."""
+        if isinstance(plan.functions, FunctionCommand):
+            source = os.fsencode(plan.source)
+            paths = [source, *record.inputs]
+            digests = digest_of(made.text) + record.digests
+            written = [(plan.outputs[0], made.content), *record.extra]
+            outputs = [
+                Output(path, 0o644, True, digest_of(content), len(content))
+                for path, content in written
+            ]
+            result = KnownResult(
+                paths, digests, list(record.absent), outputs, b"", b"", False, made.us // 1000
+            )
+            self._cache.functions.learn(request, plan, record.action, result, made.content)
 
     def _learn_use(self, record: Record, why: Reason, *, useful: bool) -> None:
         """Remember whether a header was of use; give it up when it often is not."""
@@ -226,17 +268,25 @@ class PrecompiledPreambles:
     # --- wishing for headers --------------------------------------------------
 
     def learn(
-        self, request: Request, plan: Plan, action: bytes, result: KnownResult, cpu_seconds: float
+        self,
+        request: Request,
+        plan: Plan,
+        action: bytes,
+        result: KnownResult,
+        cpu_seconds: float,
+        words: tuple[str, ...] = (),
     ) -> None:
-        """Take note of a unit that was compiled plainly and stored. Never raises OSError."""
+        """Take note of a unit that was compiled plainly, with words added. Never raises OSError."""
         command = plan.preamble
-        if command is None or isinstance(plan.functions, FunctionCommand):
-            return
+        if command is None or (isinstance(plan.functions, FunctionCommand) and not words):
+            return  # or the header would be tried with other words than these
         if cpu_seconds * 1e6 < MIN_MICROSECONDS or result.stdout or result.stderr:
             return
         source = os.fsencode(plan.source)
         known = dict(result.inputs())
-        if known.pop(source, None) is None or not self._is_edited(action, source, known):
+        if known.pop(source, None) is None:
+            return
+        if not words and not self._is_edited(action, source, known):
             return
         record = self._kept.record(action)
         if record is not None:  # of no use to this text, or to any

@@ -59,7 +59,7 @@ _TOKEN = lazily(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*|\.?[0-9][\w.]*|::|->|\"+|\
 _NAME = lazily(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
 _NOT_LINE_FEED = lazily(rb"[^\n]")
 _ENDS = lazily(rb";?[ \t\r]*(?://[^\n]*)?(?:\n|\Z)")
-"""What may stand on a line behind a definition."""
+"""What may stand on a line behind a definition, and nothing but blanks before one."""
 
 _LITERAL = lazily(rb"(?:u8|[LuU])?[\"']")
 
@@ -106,12 +106,36 @@ def definitions_of(text: bytes, start: int = 0) -> Union[list[Definition], Reaso
     for begin, end in zip(scanned.starts, scanned.ends):
         fill = b'"' if _LITERAL.match(text, begin) else b" "
         plain[begin:end] = _NOT_LINE_FEED.sub(fill, text[begin:end])
+    for begin, end in _other_branches(text, scanned.directives):
+        plain[begin:end] = _NOT_LINE_FEED.sub(b" ", text[begin:end])
     tokens = [(match[0], *match.span()) for match in _TOKEN.finditer(bytes(plain), start)]
     try:
         found = _Walk(tokens).definitions()
     except _OddError as odd:
         return Reason("function.refuse.source", str(odd))
     return _judged(text, scanned.directives, found)
+
+
+def _other_branches(text: bytes, directives: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return what lies between `#else` or `#elif` and `#endif`: often it opens the same braces.
+
+    Definitions there are told of by nobody.
+    """
+    found: list[tuple[int, int]] = []
+    opened: list[int] = []
+    for begin, end in directives:
+        name = directive_name(text, begin)
+        if _DEPTH.get(name) == 1:
+            opened.append(-1)
+        elif not opened:
+            continue
+        elif name == b"endif":
+            start = opened.pop()
+            if start >= 0 and not any(each >= 0 for each in opened):
+                found.append((start, begin))
+        elif name[:2] == b"el" and opened[-1] < 0:
+            opened[-1] = end
+    return found
 
 
 def _judged(
@@ -128,7 +152,8 @@ def _judged(
             depth += _DEPTH.get(name, 0)
             whole = whole and name in _HARMLESS and depth >= 0
         inside = not within or within[0][0] > each.opened
-        if whole and not depth and inside and _ENDS.match(text, each.stop):
+        alone = not text[text.rfind(b"\n", 0, each.start) + 1 : each.start].strip()
+        if whole and not depth and inside and alone and _ENDS.match(text, each.stop):
             kept.append(each._replace(directives=bool(within)))
     return kept
 
@@ -248,7 +273,7 @@ class _Walk:
 
     @staticmethod
     def _hinders(token: Token) -> bool:
-        return token[0] in _NEVER or token[0] in (b"=", b"{", b"[") or token[0][:1] == b'"'
+        return token[0] in _NEVER or token[0] in (b"=", b"{") or token[0][:1] == b'"'
 
     def _name(self, first: int, at: int) -> Optional[tuple[bytes, int]]:
         """Return the name before a place, and where it begins."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from incremental_tool.model.elf_object import ElfObject
 
     Form = tuple[int, int, int, int]
-    Mark = tuple[bool, int, int, int]
+    Mark = tuple[int, int, int, int]
     Plan = list[tuple[int, list[Mark], int]]
 else:
     from incremental_tool.base.named_tuple import NamedTuple
@@ -71,7 +71,14 @@ _NAME, _TABLE = 0x03, 0x10
 _FILES, _PLACES = (0x3A, 0x58), (0x3B, 0x59)
 """The attributes for the file and for the line of a declaration, and of a call."""
 
+_COMPLETED = (0x47, 0x31)
+"""The attributes for the entry that another completes, or is made from: its file is that one's."""
+
+_REFERENCE = 0x13
+_OF_LINE, _OF_FILE, _OF_ENTRY = 0, 1, 2
+
 _LINES = (0x05, 0x06, 0x0B, _CONSTANT)
+_STEPS = 4
 _FULL_UNITS = (1, 3)
 _LATEST = 5
 
@@ -112,7 +119,7 @@ def line_fields(read: ElfObject) -> list[Unit]:
         forms = {code: each for code, (_, _, each) in read_all.items()}
         name, lines = _head(read, entries, first, forms)
         plans = {code: _plan(each) for code, each in forms.items()}
-        found.append(Unit(name, lines, _fields(content, first, stop, plans)))
+        found.append(Unit(name, lines, _fields(content, at, first, stop, plans)))
         at = stop
     return found
 
@@ -159,7 +166,9 @@ def _plan(forms: list[Form]) -> Plan:
             if form not in _LINES or fixed is None:
                 raise RefusedObject(_REFUSED, "a line is in a form that cannot be overwritten")
             own = (place, 0, constant) if form == _CONSTANT else (length, fixed, 0)
-            marks.append((what in _FILES, *own))
+            marks.append((_OF_FILE if what in _FILES else _OF_LINE, *own))
+        elif what in _COMPLETED and form == _REFERENCE:
+            marks.append((_OF_ENTRY, length, 4, 0))
         if fixed is None:
             found.append((length, marks, form))
             length, marks = 0, []
@@ -171,11 +180,15 @@ def _plan(forms: list[Form]) -> Plan:
 
 
 def _fields(
-    content: bytes, at: int, end: int, plans: dict[int, Plan]
+    content: bytes, unit: int, at: int, end: int, plans: dict[int, Plan]
 ) -> list[tuple[int, int, int, int]]:
     found: list[tuple[int, int, int, int]] = []
     number = int.from_bytes
+    files: dict[int, int] = {}
+    completed: dict[int, int] = {}
+    without: list[tuple[int, int]] = []
     while at < end:
+        begin = at
         code = content[at]
         at += 1
         if not code:
@@ -184,19 +197,31 @@ def _fields(
             code, at = unsigned(content, at - 1)
         file = -1
         for length, marks, form in plans[code]:
-            for of_file, place, size, value in marks:
+            for kind, place, size, value in marks:
                 if size:
                     place += at  # noqa: PLW2901 - it was counted from here
                     value = number(content[place : place + size], "little")  # noqa: PLW2901
-                if of_file:
-                    file = value
-                else:
+                if kind == _OF_LINE:
+                    if file < 0:
+                        without.append((len(found), begin))
                     found.append((place, size, file, value))
+                elif kind == _OF_FILE:
+                    file = files[begin] = value
+                else:
+                    completed[begin] = unit + value
             at += length
             if form == _TEXT:
                 at = content.index(b"\0", at) + 1
             elif form:
                 at = after(content, at, form)
+    for which, begin in without:
+        entry = begin
+        for _ in range(_STEPS):
+            entry = completed.get(entry, -1)
+            if entry in files:
+                break
+        place, size, _, value = found[which]
+        found[which] = place, size, files.get(entry, -1), value
     return found
 
 

@@ -67,8 +67,9 @@ CONTAINED = (
 variables as they are, whoever uses them, and no anchors in sections. `-freorder-functions`, which
 -O1 lacks, puts functions that are unlikely to run where they can be told by.
 """
-_THROWING = "-fexceptions"
-"""With it gcc finds out which functions throw nothing, and no word ends that."""
+_THROWS = {"-fexceptions": True, "-fno-exceptions": False}
+"""With exceptions both compilers find out, without optimisation too, which functions throw nothing,
+and leave out what their callers would do if they did. No word ends that."""
 
 _OPTIMISING = lazily(r"-O(.*)")
 _DEBUG = lazily(r"-g(?:[12]|gdb[12]?|dwarf(?:-[45])?)?")
@@ -78,7 +79,7 @@ _ACCEPTED = lazily(
     r"-w|-W(?![alp],).*|-std=.*|-ansi|-pedantic(?:-errors)?|-pipe|-pthread|-undef|-trigraphs"
     r"|-c|-[DUI].*|-MM?D|-MP|-nostdinc|-f(?:no-)?(?:PIC|pic|PIE|pie|common|builtin(?:-\w+)?"
     r"|strict-aliasing|strict-overflow|wrapv|trapv|signed-char|unsigned-char|short-enums"
-    r"|omit-frame-pointer|stack-protector(?:-\w+)?|freestanding|hosted|plt|exceptions"
+    r"|omit-frame-pointer|stack-protector(?:-\w+)?|freestanding|hosted|plt"
     r"|asynchronous-unwind-tables|unwind-tables|math-errno|fast-math|diagnostics-\S+"
     r"|delete-null-pointer-checks|semantic-interposition|stack-clash-protection|gnu89-inline"
     r"|function-sections|data-sections|zero-initialized-in-bss|jump-tables|ident|dollars-in-identifiers"
@@ -86,6 +87,11 @@ _ACCEPTED = lazily(
     r"|-fdiagnostics-\S+|-fmessage-length=\d+"
     r"|-m(?:arch|tune|cpu|fpu|float-abi|cmodel|abi)=[\w.+-]+|-m(?:no-)?(?:sse|avx|fma|bmi|aes|pclmul"
     r"|popcnt|mmx|lzcnt|f16c|red-zone|omit-leaf-frame-pointer|outline-atomics)[\w.]*|-m64"
+)
+_ACCEPTED_OF_CPP = lazily(
+    r"-nostdinc\+\+|-f(?:no-)?(?:rtti|threadsafe-statics|char8_t|sized-deallocation|aligned-new"
+    r"|operator-names|permissive|access-control|visibility-inlines-hidden|strict-enums)"
+    r"|-ftemplate-depth=\d+|-fabi-version=\d+"
 )
 # The word that follows belongs to these.
 _ACCEPTED_NEXT = frozenset(
@@ -104,7 +110,7 @@ _DROPPED = frozenset(("-c", "-MD", "-MMD", "-MP", "-save-temps"))
 
 
 class FunctionCommand(NamedTuple):
-    """How one unit's functions are compiled.
+    """How one unit's functions are compiled; `language` is as `-x` has it.
 
     `words` are the driver and the options for thin units; `base_words` what is added to the user's
     own words for a base; `contained` what is added to each compile of the unit, which makes every
@@ -117,6 +123,7 @@ class FunctionCommand(NamedTuple):
     base_words: tuple[str, ...]
     debug: bool
     contained: tuple[str, ...] = ()
+    language: str = "c"
 
 
 def function_command(
@@ -126,11 +133,13 @@ def function_command(
 
     `family` is gcc or clang. With `contain`, optimised units may be, by gcc 12.
     """
-    if command.language != "c" or command.mode != "-c" or family not in ("gcc", "clang"):
-        return Reason("function.refuse.language", command.language)
+    known = ("c", "c++") if family == "gcc" else ("c",)
+    if command.language not in known or command.mode != "-c" or family not in ("gcc", "clang"):
+        return Reason("function.refuse.language", f"{command.language} by {family}")
     if any(path != command.depfile for path in command.extra_outputs):
         return Reason("function.refuse.option", "it writes other files beside the object")
     level, debug, kept = "0", False, [command.driver]
+    throws = command.language == "c++"
     for word, value in options_of(command):
         if value and word not in _ACCEPTED_NEXT:
             return Reason("function.refuse.option", word)
@@ -143,23 +152,28 @@ def function_command(
             if word != "-g0" and _DEBUG.fullmatch(word) is None:
                 return Reason("function.refuse.option", word)
             debug = word != "-g0"
+        elif word in _THROWS:
+            throws = _THROWS[word]
         elif not value and _ACCEPTED.fullmatch(word) is None:
-            return Reason("function.refuse.option", word)
+            of_cpp = command.language == "c++" and _ACCEPTED_OF_CPP.fullmatch(word)
+            if not of_cpp:
+                return Reason("function.refuse.option", word)
         if word in _DROPPED or word in _DROPPED_NEXT or word.startswith("-Wp,"):
             continue
         kept += [word, value] if value else [word]
+    if throws:
+        return Reason("function.refuse.exceptions")
     if level != "0":
-        if not contain or level not in _LEVELS:
+        if not contain or level not in _LEVELS or command.language != "c":
             return Reason("function.refuse.optimised", f"-O{level}")
-        if debug or _THROWING in kept:
-            told = "-g" if debug else _THROWING
-            return Reason("function.refuse.optimised", f"-O{level} with {told}")
+        if debug:
+            return Reason("function.refuse.optimised", f"-O{level} with -g")
         contained = (SECTIONS, *CONTAINED)
         words = (*kept, *contained, *tolerant_words(family))
         return FunctionCommand(family, command.source, words, (), debug, contained)
     added = (SECTIONS, "-fno-ipa-stack-alignment") if family == "gcc" else (SECTIONS,)
     words = (*kept, *added, *tolerant_words(family))
-    return FunctionCommand(family, command.source, words, added, debug)
+    return FunctionCommand(family, command.source, words, added, debug, (), command.language)
 
 
 def options_of(command: CompileCommand) -> Iterator[tuple[str, str]]:
@@ -174,17 +188,26 @@ def options_of(command: CompileCommand) -> Iterator[tuple[str, str]]:
 
 def preprocess_words(command: FunctionCommand, unit: str, place: str) -> list[str]:
     """Return a command that preprocesses the text in the file `unit` into the file `place`."""
-    return [*_located(command, unit), "-E", "-x", "c", unit, "-o", place]
+    return [*_located(command, unit), "-E", "-x", command.language, unit, "-o", place]
 
 
 def compile_words(command: FunctionCommand, unit: str, place: str) -> list[str]:
     """Return a command that compiles the thin unit in the file `unit` into the object `place`."""
-    return [*_located(command, unit), *_PIECE[command.family], "-c", "-x", "c", unit, "-o", place]
+    return [
+        *_located(command, unit),
+        *_PIECE[command.family],
+        "-c",
+        "-x",
+        command.language,
+        unit,
+        "-o",
+        place,
+    ]
 
 
 def whole_words(command: FunctionCommand, place: str) -> list[str]:
     """Return a command that compiles the source itself as a base is compiled."""
-    return [*command.words, "-c", "-x", "c", command.source, "-o", place]
+    return [*command.words, "-c", "-x", command.language, command.source, "-o", place]
 
 
 _PIECE = {

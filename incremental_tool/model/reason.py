@@ -109,8 +109,9 @@ REASONS: dict[str, str] = {
     "combine.refuse.text": "a text cannot become a section",
     "combine.refuse.together": "the sections cannot stand in one file",
     # --- function: why a unit was compiled whole, and not its changed functions alone
-    "function.refuse.language": "functions are compiled one by one in C only, by gcc or clang",
+    "function.refuse.language": "functions are compiled one by one in C, and in C++ by gcc",
     "function.refuse.option": "an option may carry more from one function to another than is known",
+    "function.refuse.exceptions": "callers go by what functions throw: -fno-exceptions is needed",
     "function.refuse.optimised": "the optimiser carries what it knows of a function to its callers",
     "function.refuse.command": "the last whole compile was another command's or compiler's",
     "function.refuse.input": "more than the source has changed since the last whole compile",
@@ -147,6 +148,7 @@ REASONS: dict[str, str] = {
     "function.refuse.address": "an optimised function uses a variable whose address may be taken",
     "function.differs": "an object made of functions was not what a whole compile gives",
     "function.made": "only the changed functions were compiled",
+    "function.header.failed": "a changed function could not be compiled from its header",
     "function.outline.failed": "a function was compiled with all declarations of its unit, as with"
     " those that it seemed to need it did not compile",
     "function.same": "the source changed, and no function did",
