@@ -1,4 +1,4 @@
-"""Random edits of real C sources, each object compared with that of a full compile.
+"""Random edits of real C and C++ sources, each object compared with that of a full compile.
 
 Each round edits one to five functions of a source, as people do, and compiles it through the
 tool with INCREMENTAL_VERIFY=1: an object that is made of functions and differs in any
@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections import Counter
 
+import cpp_edits
 from bench_function import ZLIB, ZLIB_OPTIONS
 from function_lab import Lab
 from function_rounds import edited
@@ -30,32 +31,45 @@ from real_sources import fetch
 from incremental_tool.engine import function_compile
 
 LUA = ("lparser.c", "lvm.c", "lstrlib.c", "lapi.c", "lgc.c", "ltable.c", "lcode.c", "ldebug.c")
-FILES = {"lua": LUA, "zlib": ZLIB, "sqlite": ("sqlite3.c",)}
+RE2 = ("dfa", "parse", "prog", "re2", "regexp", "compile", "nfa", "prefilter", "simplify")
+FILES = {
+    "lua": LUA,
+    "zlib": ZLIB,
+    "sqlite": ("sqlite3.c",),
+    "re2": tuple(f"re2/{name}.cc" for name in RE2),
+}
 LEVELS = {
+    "g++": ("-O0", "-O0 -g", "-O0 -g -fPIC"),
     "gcc": ("-O0", "-O0 -g", "-O0 -g -fPIC", "-O2"),
     "clang": ("-O0", "-O0 -g", "-O0 -g -fPIC"),
 }
 
 
 def campaign(
-    source: str, compiler: str, options: str, rounds: int, seed: int, tally: Counter[str]
+    folder: str, name: str, compiler: str, options: str, rounds: int, seed: int, tally: Counter[str]
 ) -> int:
     """Edit one source again and again; return how many objects differed."""
-    folder, name = os.path.split(source)
     rng = random.Random(f"{seed} {name} {compiler} {options}")
     with tempfile.TemporaryDirectory() as scratch:
         place = os.path.join(scratch, "unit")
         shutil.copytree(folder, place)
-        lab = Lab(place, INCREMENTAL_VERIFY="1", INCREMENTAL_FUNCTIONS_OPTIMISED="1")
+        of_cpp = name.endswith(".cc")
+        lab = Lab(
+            place,
+            INCREMENTAL_VERIFY="1",
+            INCREMENTAL_FUNCTIONS_OPTIMISED="1",
+            INCREMENTAL_PREAMBLE="wait" if of_cpp else "0",
+        )
+        own = ["-I.", "-fno-exceptions"] if of_cpp else ZLIB_OPTIONS
         # With -w a unit has no outline; what zlib's configure finds keeps it from being warned of.
-        words = [compiler, *options.split(), *ZLIB_OPTIONS, "-c", "-o", "unit.o", name]
+        words = [compiler, *options.split(), *own, "-c", "-o", "unit.o", name]
         with open(name, "rb") as file:
-            first = file.read()
+            first = (cpp_edits.INCLUDES if of_cpp else b"") + file.read()
         text = first
         for round_ in range(-2, rounds):
             kinds = ["base"]
             if round_ >= 0:
-                text, kinds = edited(rng, text, compiler, name)
+                text, kinds = edited(rng, text, compiler, name, options=["-I."] if of_cpp else ())
                 if not kinds:
                     tally["no such edit, or it does not compile"] += 1
                     text = first
@@ -73,18 +87,21 @@ def campaign(
                 continue
             reasons = [reason for reason in lab.reasons if reason.startswith("function.")]
             tally["made of functions" if lab.made else f"whole: {reasons}"] += 1
+            tally["compiled from a precompiled header"] += bool(lab.counts.get("by_preamble"))
             tally["compiled with all declarations"] += "function.outline.failed" in reasons
             tally["functions compiled"] += lab.counts.get("functions_compiled", 0)
-            if "function.differs" in reasons:
+            if not {"function.differs", "preamble.differs"}.isdisjoint(lab.reasons):
                 print(name, compiler, options, kinds, lab.told[-1:])
                 os.chdir(scratch)
-                kept = os.path.join(tempfile.gettempdir(), f"differs-{seed}-{name}-{compiler}")
+                kept = os.path.join(
+                    tempfile.gettempdir(), f"differs-{seed}-{os.path.basename(name)}"
+                )
                 shutil.copytree(place, kept, dirs_exist_ok=True)
                 return 1
             if rng.random() < 0.1:
                 text = first  # back to the beginning: what was compiled then is known
         lab.close()
-        os.chdir(os.path.dirname(folder))
+        os.chdir(os.path.dirname(scratch))
     return 0
 
 
@@ -113,8 +130,9 @@ def main() -> int:
         for name in files[group]:
             for compiler in chosen.compilers:
                 for options in chosen.options or LEVELS[compiler]:
-                    path = os.path.join(folder, name)
-                    differed += campaign(path, compiler, options, chosen.rounds, chosen.seed, tally)
+                    if (compiler == "g++") == (group == "re2"):
+                        asked = (compiler, options, chosen.rounds, chosen.seed, tally)
+                        differed += campaign(folder, name, *asked)
         print(f"after {group}:", flush=True)
         for what, number in tally.most_common():
             print(f"  {number:6} {what}")

@@ -47,8 +47,10 @@ def edit(
     return source[: chosen.body] + new + source[chosen.end :]
 
 
-def _insert(code: bytes) -> Callable[..., bytes]:
-    def insert(
+def insert(code: bytes) -> Callable[..., bytes]:
+    """Return an edit that puts code at the beginning of a body; `@` is a random number."""
+
+    def inserted(
         rng: random.Random,
         body: bytes,
         places: Sequence[Place],  # noqa: ARG001 - one shape for all edits
@@ -56,7 +58,7 @@ def _insert(code: bytes) -> Callable[..., bytes]:
     ) -> bytes:
         return b"{ " + code.replace(b"@", b"%d" % rng.randrange(1, 30000)) + body[1:]
 
-    return insert
+    return inserted
 
 
 def _literal(
@@ -126,31 +128,31 @@ BODIES: dict[str, Callable[..., bytes | None]] = {
     "string": _string,
     "remove": _remove_statement,
     "call": _call,
-    "local": _insert(b"volatile int fc_l = @; fc_l++;"),
-    "line": _insert(b"\n\n\n  { volatile int fc_v = @; fc_v++; }\n"),
-    "comment": _insert(b"/* a word: @ */"),
-    "static": _insert(
+    "local": insert(b"volatile int fc_l = @; fc_l++;"),
+    "line": insert(b"\n\n\n  { volatile int fc_v = @; fc_v++; }\n"),
+    "comment": insert(b"/* a word: @ */"),
+    "static": insert(
         b"{ static int fc_n = @; fc_n += 2; if (fc_n == -1) __builtin_printf"
         b'("edit @ %s\\n", __func__); }'
     ),
-    "switch": _insert(
+    "switch": insert(
         b"{ static volatile int fc_s; int fc_r = 0; switch (fc_s) { case 0: fc_r = 3; break;"
         b" case 1: fc_r = 11; break; case 2: fc_r = fc_s * 2; break; case 3: fc_r = -1; break;"
         b" case 4: fc_r = fc_s - 9; break; case 5: fc_r = 77; break; case 6: fc_s = 1; break;"
         b" case 7: fc_s += 4; break; case 8: fc_r = 1; } fc_s += fc_r * 0; }"
     ),
-    "float": _insert(
+    "float": insert(
         b"{ static volatile double fc_q = 1.5; fc_q = fc_q * 1.2345 + @.5; static const double"
         b" fc_tab[] = {1.0, 2.5, 3.75}; fc_q += fc_tab[((int)fc_q) & 1]; }"
     ),
-    "goto": _insert(
+    "goto": insert(
         b"{ static void *const fc_t[] = {&&fc_a, &&fc_b}; static volatile int fc_z;"
         b" goto *fc_t[fc_z & 1]; fc_a:; fc_z++; fc_b:; }"
     ),
-    "asm": _insert(b'{ __asm__ volatile("nop"); }'),
-    "thread": _insert(b"{ static __thread int fc_k = @; fc_k++; }"),
-    "return": _insert(b"{ static volatile int fc_g; if (fc_g) __builtin_abort(); }"),
-    "nested": _insert(
+    "asm": insert(b'{ __asm__ volatile("nop"); }'),
+    "thread": insert(b"{ static __thread int fc_k = @; fc_k++; }"),
+    "return": insert(b"{ static volatile int fc_g; if (fc_g) __builtin_abort(); }"),
+    "nested": insert(
         b"{ int fc_k = 2; int fc_nest(int a) { return a + fc_k; } static volatile int fc_w;"
         b" fc_w = fc_nest(3); }"
     ),

@@ -1,4 +1,4 @@
-"""One round of a campaign: a C source with one to five of its functions edited at random.
+"""One round of a campaign: a C or C++ source with one to five of its functions edited at random.
 
 Rule kept: the same random generator, compiler and source give the same edits.
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import cpp_edits
 from function_edits import KINDS, Place, edit
 from function_lab import ENVIRONMENT
 
@@ -42,25 +43,34 @@ def places_of(compiler: str, source: str, text: bytes, options: Sequence[str] = 
 
 
 def edited(
-    rng: random.Random, text: bytes, compiler: str, name: str, wanted: Sequence[str] = KINDS
+    rng: random.Random,
+    text: bytes,
+    compiler: str,
+    name: str,
+    wanted: Sequence[str] = KINDS,
+    options: Sequence[str] = (),
 ) -> tuple[bytes, list[str]]:
     """Return the source with one to five functions edited, and the kinds of the edits.
 
     There are no kinds where no such edit could be made, or one does not compile.
     """
     kinds = []
+    of_cpp = name.endswith(".cc")
+    if of_cpp and wanted is KINDS:
+        wanted = cpp_edits.KINDS
     with open(name, "wb") as file:
         file.write(text)
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
-        places = places_of(compiler, name, text)
+        places = cpp_edits.cpp_places(text) if of_cpp else places_of(compiler, name, text)
         kind = rng.choice(wanted)
-        new = edit(rng, text, places, rng.choice(places), kind) if places else None
+        change = cpp_edits.cpp_edit if of_cpp else edit
+        new = change(rng, text, places, rng.choice(places), kind) if places else None
         if new is not None:
             text = new
             kinds.append(kind)
             with open(name, "wb") as file:
                 file.write(text)
-            check = [compiler, "-w", "-fsyntax-only", name]
+            check = [compiler, *options, "-w", "-fsyntax-only", name]
             if subprocess.run(
                 check, check=False, env=ENVIRONMENT, stderr=subprocess.DEVNULL
             ).returncode:

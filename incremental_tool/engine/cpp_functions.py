@@ -1,14 +1,16 @@
 """A C++ unit whose function bodies have been edited: those functions are compiled, from a header.
 
-The cut of a base says which definitions may be left out (`model.cpp_cut`); it is made behind the
-build that makes the base, or now. The source without all definitions but those
-that have changed is compiled, with the unit's precompiled preamble if there is one
-(`engine.preamble`), and what comes of it goes into the base's object (`model.cpp_splice`).
+The cut of a base says which definitions may be left out (`model.cpp_cut`). To make it takes a
+compile and more, so it is made behind the build that makes the base, or now where nothing goes on behind.
+The source without all definitions but those that have changed is compiled, with the unit's
+precompiled preamble if there is one (`engine.preamble`), and what comes of it goes into the
+base's object (`model.cpp_splice`).
 
 Format of a cut (msgpack)::
 
     [identity of the base 16, "c++", [[name, start, opened, stop, directives], ...],
-     [number, ...] that name their lines, [line, ...] other lines that do, [macro, ...]]
+     [[symbol, ...], ...] of each, [number, ...] that name their lines,
+     [line, ...] other lines that do, [macro, ...]]
 
 Rules kept: those of `engine.function_compile`, which asks this.
 """
@@ -27,10 +29,11 @@ from incremental_tool.model.cpp_cut import (
     lines_of,
     lines_told,
     odd_macros,
+    placed,
     sure_definitions,
 )
 from incremental_tool.model.cpp_edit import cpp_edit
-from incremental_tool.model.cpp_regions import Definition, left_out
+from incremental_tool.model.cpp_regions import Definition, left_out, marked
 from incremental_tool.model.cpp_splice import compose_cpp
 from incremental_tool.model.function_splice import Piece as SplicedPiece
 from incremental_tool.model.line_shift import moves_between
@@ -82,9 +85,14 @@ def cut_of(base: Base, compiler: Compiler) -> Union[CppCut, Reason]:
     if isinstance(found, Reason):
         return found
     whole = lines_of(found, source)
-    definitions = sure_definitions(text, whole)
-    if isinstance(definitions, Reason):
-        return definitions
+    sure = sure_definitions(text, whole)
+    if isinstance(sure, Reason):
+        return sure
+    probe = compiler.compiled(marked(text, sure))
+    if isinstance(probe, Reason):
+        return probe
+    known = placed(sure, probe[0])
+    definitions = [definition for definition, _ in known]
     extents = extents_of(text, definitions)
     hollow = compiler.preprocessed(left_out(text, definitions, ()))
     if isinstance(hollow, Reason):
@@ -98,29 +106,24 @@ def cut_of(base: Base, compiler: Compiler) -> Union[CppCut, Reason]:
     if isinstance(macros, Reason):
         return macros
     by_line, bound = lines_told(whole, lines_of(moved, source), extents)
-    return CppCut(definitions, by_line, bound, odd_macros(macros))
+    symbols = [names for _, names in known]
+    return CppCut(definitions, symbols, by_line, bound, odd_macros(macros))
 
 
 def body_of(base: Base, cut: CppCut) -> list[Any]:
     """Return what is kept of a cut beside the base."""
     definitions = [list(each) for each in cut.definitions]
-    return [
-        base.identity,
-        LANGUAGE,
-        definitions,
-        sorted(cut.by_line),
-        list(cut.bound),
-        sorted(cut.odd),
-    ]
+    found = [cut.symbols, sorted(cut.by_line), list(cut.bound), sorted(cut.odd)]
+    return [base.identity, LANGUAGE, definitions, *found]
 
 
 def _restored(base: Base, body: list[Any]) -> Optional[CppCut]:
     try:
-        identity, language, definitions, by_line, bound, odd = body
+        identity, language, definitions, symbols, by_line, bound, odd = body
         if identity != base.identity or language != LANGUAGE:
             return None
         made = [Definition._make(each) for each in definitions]
-        return CppCut(made, frozenset(by_line), tuple(bound), frozenset(odd))
+        return CppCut(made, symbols, frozenset(by_line), tuple(bound), frozenset(odd))
     except (TypeError, ValueError):
         return None  # of another version of this tool
 
@@ -135,9 +138,12 @@ class CppFunctions:
         base: Base,
         compiler: Compiler,
         report: Callable[[Reason], None],
+        *,
+        may_cut: bool,
     ) -> None:
+        """Prepare; cutting takes more than a whole compile, so it may be left to others."""
         self._air, self._output, self._base = air, output, base
-        self._compiler, self._report = compiler, report
+        self._compiler, self._report, self._may_cut = compiler, report, may_cut
 
     def made(self, text: bytes, header: Optional[Header]) -> Union[Composed, Reason]:
         """Return the object of the source's text as it is now. Raises OSError."""
@@ -145,6 +151,8 @@ class CppFunctions:
         known = self._air.cut(self._output)
         cut = None if known is None else _restored(base, known)
         if cut is None:
+            if not self._may_cut:
+                return Reason("function.refuse.uncut")
             made = cut_of(base, compiler)
             if isinstance(made, Reason):
                 return made
@@ -157,6 +165,7 @@ class CppFunctions:
         if len(numbers) > MAX_CHANGED:
             return Reason("function.refuse.many", str(len(numbers)))
         names = [edit.definitions[number].name for number in numbers]
+        wanted = [name for number in numbers for name in cut.symbols[number]]
         pieces: list[SplicedPiece] = []
         compiled = False
         if numbers:
@@ -168,9 +177,9 @@ class CppFunctions:
                 content = self._compiled(edit, numbers, thin, header)
                 if isinstance(content, Reason):
                     return content
-                piece = Piece(names, edit.windows, content)
+                piece = Piece(wanted, edit.windows, content)
                 self._air.put_piece(key, piece)
-            pieces.append(SplicedPiece(piece.content, piece.functions))
+            pieces.append(SplicedPiece(piece.content, wanted))
         moves = moves_between([], edit.windows) if compiler.command.debug else []
         content = compose_cpp(base.content, pieces, moves)
         if isinstance(content, Reason):

@@ -221,7 +221,14 @@ class Functions:
         from incremental_tool.engine.cpp_functions import CppFunctions
 
         header = self._cache.preambles.header(plan, action, text)
-        making = CppFunctions(self.air, plan.outputs[0], base, compiler, self._cache.report)
+        making = CppFunctions(
+            self.air,
+            plan.outputs[0],
+            base,
+            compiler,
+            self._cache.report,
+            may_cut=self._cache.settings.behind == NONE,
+        )
         made = making.made(text, header)
         if isinstance(made, Reason):
             return made

@@ -14,7 +14,16 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from incremental_tool.base.pattern import lazily
-from incremental_tool.model.cpp_regions import Definition, definitions_of
+from incremental_tool.model.cpp_regions import SECTION_OF, Definition, definitions_of
+from incremental_tool.model.elf_object import (
+    FLAGS,
+    FUNCTION,
+    GROUPED,
+    TYPE,
+    VALUE,
+    ElfObject,
+    RefusedObject,
+)
 from incremental_tool.model.reason import Reason
 
 TYPE_CHECKING = False  # read by type checkers alone: importing typing takes milliseconds
@@ -39,12 +48,14 @@ _ASKING = lazily(rb"\b(?:__builtin_(?:LINE|source_location)|source_location)\b")
 class CppCut(NamedTuple):
     """One unit, cut.
 
-    `definitions` are those that may be left out, as they lie in the source. Those with the numbers
+    `definitions` are those that may be left out, as they lie in the source, and `symbols` what the
+    object calls each. Those with the numbers
     in `by_line` name the line that they stand on; `bound` are other lines, from 1, that do. `odd`
     are macros that hold braces without their likes, or act on more than their place.
     """
 
     definitions: list[Definition]
+    symbols: list[list[bytes]]
     by_line: frozenset[int]
     bound: tuple[int, ...]
     odd: frozenset[bytes]
@@ -113,6 +124,29 @@ def sure_definitions(text: bytes, whole: Lines) -> Union[list[Definition], Reaso
 
 def _places(definition: Definition) -> tuple[int, int, int]:
     return definition.start, definition.opened, definition.stop - 1
+
+
+def placed(
+    definitions: Sequence[Definition], content: bytes
+) -> list[tuple[Definition, list[bytes]]]:
+    """Return the definitions that an object of the marked text has, with their symbols.
+
+    What is inline after all, for its class says so, is in a group, and is none of them.
+    """
+    try:
+        read = ElfObject(content)
+    except RefusedObject:
+        return []
+    found: dict[int, list[bytes]] = {}
+    for symbol, row in enumerate(read.symbols):
+        section = read.section_of(symbol)
+        if section is None or row[TYPE] & 15 != FUNCTION or row[VALUE]:
+            continue
+        name = read.section_names[section]
+        if name.startswith(SECTION_OF) and not read.sections[section][FLAGS] & GROUPED:
+            number = int(name[len(SECTION_OF) :])
+            found.setdefault(number, []).append(read.symbol_names[symbol])
+    return [(definitions[number], sorted(found[number])) for number in sorted(found)]
 
 
 def is_hollow(

@@ -21,7 +21,7 @@ Knows nothing of macros: its caller compares a text as written with the same tex
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from incremental_tool.base.pattern import lazily
 from incremental_tool.model.raw_source import directive_name, scan, trouble_of
@@ -87,7 +87,10 @@ _DEPTH = {b"if": 1, b"ifdef": 1, b"ifndef": 1, b"endif": -1}
 HOLLOW = b".text.hollow"
 """The section of functions that stand for others."""
 
-_INTO_HOLLOW = b'__attribute__((__section__("' + HOLLOW + b'"))) '
+SECTION_OF = b".text.definition."
+"""What the sections of marked definitions are called, before their numbers."""
+
+_INTO = b'__attribute__((__section__("%s"))) '
 
 
 class _OddError(Exception):
@@ -145,7 +148,7 @@ def _judged(
     starts = [begin for begin, _ in directives]
     kept = []
     for each in found:
-        within = directives[bisect_right(starts, each.start) : bisect_right(starts, each.stop)]
+        within = directives[bisect_right(starts, each.start) : bisect_left(starts, each.stop)]
         names = [directive_name(text, begin) for begin, _ in within]
         depth, whole = 0, True
         for name in names:
@@ -226,6 +229,14 @@ class _Walk:
                 return at + 1
             if word == b"}":
                 return at
+            if word == b"template":
+                at = self._behind_parameters(at + 1)
+                continue
+            if word == b"operator":
+                at += 1
+                while at < len(tokens) and tokens[at][0] not in (b"(", b"{", b";"):
+                    at += 1
+                continue
             if word in _OPENING:
                 end = self._behind(at)
                 called = called or word == b"("
@@ -239,6 +250,20 @@ class _Walk:
             keyed = keyed or (word in _KEYED and not called)
             at += 1
         return at
+
+    def _behind_parameters(self, at: int) -> int:
+        """Return the place behind a template's parameters, as far as they can be told."""
+        tokens, depth = self.tokens, 0
+        begin = at
+        while at < len(tokens):
+            word = tokens[at][0]
+            depth += (word == b"<") - (word == b">")
+            if word in (b";", b"{", b"}"):
+                return begin
+            at = self._behind(at) if word == b"(" else at + 1
+            if not depth:
+                return at
+        return begin
 
     def _definition(self, first: int) -> Optional[tuple[Definition, int]]:
         """Return the definition that begins here, and the place behind it."""
@@ -336,6 +361,16 @@ def _groups(tokens: Sequence[Token]) -> dict[int, int]:
     return found
 
 
+def marked(text: bytes, definitions: Sequence[Definition]) -> bytes:
+    """Return a text whose definitions are in sections of their own: `SECTION_OF` and a number."""
+    parts, at = [], 0
+    for number, each in enumerate(definitions):
+        section = SECTION_OF + b"%d" % number
+        parts += [text[at : each.start], _INTO % section]
+        at = each.start
+    return b"".join((*parts, text[at:]))
+
+
 def left_out(text: bytes, definitions: Sequence[Definition], but: Collection[int]) -> bytes:
     """Return a text without definitions, `but` those with these numbers.
 
@@ -350,6 +385,6 @@ def left_out(text: bytes, definitions: Sequence[Definition], but: Collection[int
             parts.append(_NOT_LINE_FEED.sub(b" ", text[each.start : each.stop]))
         else:
             gone = _NOT_LINE_FEED.sub(b" ", text[each.opened + 1 : each.stop - 1])
-            parts += [_INTO_HOLLOW, text[each.start : each.opened], b"{", gone, b"}"]
+            parts += [_INTO % HOLLOW, text[each.start : each.opened], b"{", gone, b"}"]
         at = each.stop
     return b"".join((*parts, text[at:]))

@@ -68,7 +68,10 @@ _GONE, _UNSEEN = 1, 2
 def compose_cpp(
     base: bytes, pieces: Sequence[Piece], moves: Sequence[Move] = ()
 ) -> Union[bytes, Reason]:
-    """Return the base with the functions of pieces in it, or why that cannot be."""
+    """Return the base with the functions of pieces in it, or why that cannot be.
+
+    Those that are asked for must be among them.
+    """
     try:
         return _CppComposition(base, pieces, frozenset(), adding=True).compose((), moves)
     except RefusedObject as refused:
@@ -102,6 +105,7 @@ class _CppComposition(Composition):
     def take_all(self) -> None:
         """Take each function of each piece that is in no group."""
         taken: set[frozenset[bytes]] = set()
+        found: set[bytes] = set()
         ours = own_functions(self.base)
         for coming in self.imports:
             if not isinstance(coming, GroupImport):
@@ -111,7 +115,12 @@ class _CppComposition(Composition):
                 names = frozenset(coming.piece.symbol_names[each] for each in symbols)
                 if names not in taken:
                     taken.add(names)
+                    found |= names
                     self._take_function(coming, section, symbols, ours)
+        for asked in self.asked:
+            for name in asked.functions:
+                if name not in found:
+                    raise RefusedObject("function.refuse.not-in-piece", name)
 
     def _take_function(
         self, coming: GroupImport, section: int, symbols: list[int], ours: dict[int, list[int]]

@@ -117,6 +117,7 @@ REASONS: dict[str, str] = {
     "function.refuse.input": "more than the source has changed since the last whole compile",
     "function.refuse.output": "a file that the compiler writes beside the object is not as it was",
     "function.refuse.cut": "the unit cannot be cut into functions with certainty",
+    "function.refuse.uncut": "the unit has not been cut into functions yet",
     "function.refuse.directive": "the edit changes preprocessor directives",
     "function.refuse.declaration": "the edit changes more than comments outside functions",
     "function.refuse.outside": "the edit changes more than the bodies of functions",

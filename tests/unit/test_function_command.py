@@ -72,7 +72,12 @@ def test_commands_that_keep_functions_apart_are_accepted(options: str) -> None:
         ("-fno-function-sections", "function.refuse.option"),
         ("-pg", "function.refuse.option"),
         ("-fstack-usage", "function.refuse.option"),
-        ("-x c++", "function.refuse.language"),
+        ("-x c++", "function.refuse.exceptions"),
+        ("-x c++ -fno-exceptions -fexceptions", "function.refuse.exceptions"),
+        ("-x c++ -fno-exceptions -O1", "function.refuse.optimised"),
+        ("-x assembler-with-cpp", "function.refuse.language"),
+        ("-fexceptions", "function.refuse.exceptions"),
+        ("-frtti", "function.refuse.option"),
         ("-Wa,--noexecstack", "function.refuse.option"),
     ],
 )

@@ -163,7 +163,7 @@ def test_the_first_edit_is_made_of_functions(bench: Bench) -> None:
     ("words", "told"),
     [
         ("gcc -O2 -g -c -o unit.o unit.c", "function.refuse.optimised"),
-        ("gcc -O2 -fexceptions -c -o unit.o unit.c", "function.refuse.optimised"),
+        ("gcc -O2 -fexceptions -c -o unit.o unit.c", "function.refuse.exceptions"),
         ("gcc -O2 -fopenmp -c -o unit.o unit.c", "function.refuse.option"),
     ],
 )
