@@ -184,7 +184,7 @@ class _CppComposition(Composition):
         self.entries = []
         self.unwound = []
         self._judge_references(lost)
-        self._drop_unseen()
+        self._drop_unseen(self._clear_unused(graph, before - after))
         dropped = lost | {graph.group_of[each] for each in lost if each in graph.group_of}
         for symbol, row in enumerate(base.symbols):
             if row[PLACE] in dropped:
@@ -235,19 +235,36 @@ class _CppComposition(Composition):
             else:
                 self._refer(owner, entry, relocation)
 
-    def _drop_unseen(self) -> None:
-        """Drop names of other units' that only what is gone has referred to."""
+    def _clear_unused(self, graph: _Graph, unused: set[Node]) -> set[tuple[int, int]]:
+        """Let variables that nobody needs any more refer to nothing; return their relocations."""
+        base, cleared = self.base, set()
+        for section in {node[0] for node in unused if node[1] != _WHOLE}:
+            for entry, row in enumerate(base.relocations(section)):
+                node = graph.at(section, row[0])
+                if node[1] != _WHOLE and node in unused:
+                    self.draft.clear_relocation(section, entry)
+                    cleared.add((section, entry))
+        return cleared
+
+    def _drop_unseen(self, cleared: set[tuple[int, int]]) -> None:
+        """Drop names of other units' that only what is gone or `cleared` has referred to."""
         base = self.base
         marks = bytearray(len(base.symbols))
         for section in self.gone:
             for row in base.relocations(section):
                 if base.symbols[row[2]][PLACE] == UNDEFINED and row[2]:
                     marks[row[2]] = _UNSEEN
+        for section, entry in cleared:
+            symbol = base.relocations(section)[entry][2]
+            if base.symbols[symbol][PLACE] == UNDEFINED and symbol:
+                marks[symbol] = _UNSEEN
         for coming in self.imports:
             for code in coming.used:
                 if code < len(marks):
                     marks[code] = 0
         for _, owner, entry in marked(base, marks):
+            if (owner, entry) in cleared:
+                continue
             if owner not in self.gone and base.sections[owner][FLAGS] & ALLOCATED:
                 marks[self.draft.relocation(owner, entry)[2]] = 0
         for symbol, mark in enumerate(marks):
@@ -276,7 +293,8 @@ class _Graph:
         flags = self.base.sections[section][FLAGS]
         return flags & (ALLOCATED | EXECUTABLE | GROUPED) == ALLOCATED
 
-    def _at(self, section: int, offset: int) -> Node:
+    def at(self, section: int, offset: int) -> Node:
+        """Return what holds a place in a section."""
         if not self._is_shared(section):
             return section, _WHOLE
         found = self.items.get(section, ())
@@ -293,7 +311,7 @@ class _Graph:
             return None
         row = base.symbols[symbol]
         by_section = row[TYPE] & 15 == OF_SECTION
-        return self._at(section, row[VALUE] + (addend if by_section else 0))
+        return self.at(section, row[VALUE] + (addend if by_section else 0))
 
     def roots(self) -> list[Node]:
         """Return what is there for others, or on its own account."""
@@ -308,7 +326,7 @@ class _Graph:
             if place is None or each[TYPE] >> 4 == LOCAL or each[TYPE] & 15 == OF_SECTION:
                 continue
             if not base.sections[place][FLAGS] & GROUPED:
-                found.append(self._at(place, each[VALUE]))
+                found.append(self.at(place, each[VALUE]))
         return found
 
     def edges(self, gone: set[int]) -> dict[Node, set[Node]]:
@@ -330,7 +348,7 @@ class _Graph:
                 if not shared:
                     whole.add(node)
                     continue
-                holder = self._at(owner, offset)
+                holder = self.at(owner, offset)
                 # A table of places in a function is that function's.
                 if holder[1] != _WHOLE or addend == 0 or node[1] != _WHOLE:
                     found.setdefault(holder, set()).add(node)
