@@ -1,7 +1,8 @@
 """A C++ unit whose function bodies have been edited: those functions are compiled, from a header.
 
 The cut of a base says which definitions may be left out (`model.cpp_cut`). To make it takes a
-compile and more, so it is made behind the build that makes the base, or now where nothing goes on behind.
+compile and more, so it is made behind the build that makes the base, or now where nothing goes
+on behind builds.
 The source without all definitions but those that have changed is compiled, with the unit's
 precompiled preamble if there is one (`engine.preamble`), and what comes of it goes into the
 base's object (`model.cpp_splice`).
@@ -181,7 +182,7 @@ class CppFunctions:
                 self._air.put_piece(key, piece)
             pieces.append(SplicedPiece(piece.content, wanted))
         moves = moves_between([], edit.windows) if compiler.command.debug else []
-        content = compose_cpp(base.content, pieces, moves)
+        content = compose_cpp(base.content, pieces, moves, cut.functions)
         if isinstance(content, Reason):
             return content
         told = (names, []) if compiled else ([], names)

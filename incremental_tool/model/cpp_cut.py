@@ -60,6 +60,11 @@ class CppCut(NamedTuple):
     bound: tuple[int, ...]
     odd: frozenset[bytes]
 
+    @property
+    def functions(self) -> frozenset[bytes]:
+        """The symbols of all definitions."""
+        return frozenset(name for names in self.symbols for name in names)
+
 
 class Lines(NamedTuple):
     """A preprocessed text: the lines of the source, each with its number, and all others."""

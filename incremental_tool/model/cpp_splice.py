@@ -17,6 +17,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model import unwind_entries
 from incremental_tool.model.cpp_regions import HOLLOW
 from incremental_tool.model.elf_draft import marked
@@ -59,6 +60,10 @@ _INITIALISING = (b"_GLOBAL__", b"_Z41__static_initialization_and_destruction_0")
 _LISTS = (14, 15, 16)
 """Kinds of sections whose pointers are called before and after a program."""
 
+_TAGGED = lazily(rb"B[0-9]+[A-Za-z_]")
+_WITHIN = lazily(rb"_Z(?:T[A-Z]|G[A-Z])?Z")
+"""How names are mangled of functions with tags, and of what is within functions."""
+
 _WHOLE = -1
 """In a node, in the place of an offset: the section, and not one variable of it."""
 
@@ -66,14 +71,18 @@ _GONE, _UNSEEN = 1, 2
 
 
 def compose_cpp(
-    base: bytes, pieces: Sequence[Piece], moves: Sequence[Move] = ()
+    base: bytes,
+    pieces: Sequence[Piece],
+    moves: Sequence[Move] = (),
+    defined: frozenset[bytes] = frozenset(),
 ) -> Union[bytes, Reason]:
     """Return the base with the functions of pieces in it, or why that cannot be.
 
-    Those that are asked for must be among them.
+    Those that are asked for must be among them. `defined` are the functions that the text defines,
+    which are there whether or not anything refers to them.
     """
     try:
-        return _CppComposition(base, pieces, frozenset(), adding=True).compose((), moves)
+        return _CppComposition(base, pieces, defined, adding=True).compose((), moves)
     except RefusedObject as refused:
         return refused.reason
     except (struct.error, LookupError, ValueError, OverflowError):
@@ -117,6 +126,8 @@ class _CppComposition(Composition):
                     taken.add(names)
                     found |= names
                     self._take_function(coming, section, symbols, ours)
+        named = [name for asked in self.asked for name in asked.functions]
+        _check_named([coming.piece for coming in self.imports], named)
         for asked in self.asked:
             for name in asked.functions:
                 if name not in found:
@@ -167,10 +178,11 @@ class _CppComposition(Composition):
         """Find what nothing needs any more, and part it from what stays."""
         base, draft = self.base, self.draft
         graph = _Graph(base)
-        before = graph.reached(graph.roots(), graph.edges(set()))
+        roots = [*graph.roots(), *self._defined()]
+        before = graph.reached(roots, graph.edges(set()))
         edges = graph.edges(self.gone)
         added = self._added(graph, edges)
-        after = graph.reached([*graph.roots(), *added], edges)
+        after = graph.reached([*roots, *added], edges)
         lost = {
             node[0]
             for node in before - after
@@ -192,6 +204,25 @@ class _CppComposition(Composition):
         for section in dropped:
             draft.drop_section(section)
         self.gone -= lost  # they are no more; what is empty and taken stays
+
+    def _defined(self) -> list[Node]:
+        """Return the functions that are there on their own account: the text defines them."""
+        base, found = self.base, []
+        hollow = {
+            coming.piece.symbol_names[symbol]
+            for coming in self.imports
+            for symbol, row in enumerate(coming.piece.symbols)
+            if row[TYPE] & 15 == FUNCTION and not _is_instance(coming.piece.symbol_names[symbol])
+        }
+        for symbol, row in enumerate(base.symbols):
+            section = base.section_of(symbol)
+            if section is None or row[TYPE] & 15 != FUNCTION:
+                continue
+            name = base.symbol_names[symbol]
+            plain = not base.sections[section][FLAGS] & GROUPED
+            if name in self.defined or (plain and name in hollow):
+                found.append((section, _WHOLE))
+        return found
 
     def _added(self, graph: _Graph, edges: dict[Node, set[Node]]) -> list[Node]:
         """Add what the new functions refer to; return what new roots refer to."""
@@ -369,6 +400,24 @@ class _Graph:
                     found.add(node)
                     waiting.append(node)
         return found
+
+
+def _is_instance(name: bytes) -> bool:
+    """Whether a function is made when it is needed: it is a lambda's, a template's or local."""
+    return name[:3] == b"_ZZ" or b"I" in name
+
+
+def _check_named(pieces: Iterable[ElfObject], taken: Iterable[bytes]) -> None:
+    """Refuse what gcc names in two ways: things within a function whose name tells of its type.
+
+    A function that returns a `std::string`, say, has `B5cxx11` in its name; that of a class
+    within it has that or has not, as other functions of the unit will.
+    """
+    if any(map(_TAGGED.search, taken)):
+        for piece in pieces:
+            for name in piece.symbol_names:
+                if _WITHIN.match(name):
+                    raise RefusedObject("function.refuse.linkage", name)
 
 
 def _check_initialised(base: ElfObject, piece: ElfObject) -> None:

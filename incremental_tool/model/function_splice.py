@@ -109,6 +109,7 @@ class Composition:
         self, base: bytes, pieces: Sequence[Piece], internal: Container[bytes], *, adding: bool
     ) -> None:
         self.adding = adding
+        self.defined = internal
         self.base = ElfObject(base)
         check(self.base, grouped=self.grouped)
         self.draft = Draft(self.base)

@@ -3,6 +3,8 @@
 Each is a text with `@` where the edit is; before it, that is nothing.
 """
 
+# ruff: noqa: ISC004 - each text is one, over several lines
+
 from __future__ import annotations
 
 HEADS = {
@@ -24,7 +26,8 @@ MADE = {
         "a *= 3;",
     ),
     "anonymous namespace": (
-        "namespace { int k = 4; struct S { int m(int); int v; };\nint f(int a) { @ return a + k; }\n"
+        "namespace { int k = 4; struct S { int m(int); int v; };\n"
+        "int f(int a) { @ return a + k; }\n"
         "int S::m(int a) { return f(a) + v; }\n} // end",
         "S{3}.m(2)",
         "k += a;",
