@@ -9,6 +9,7 @@ Types are followed to a few steps' depth, and the members of structures by name 
 
 from __future__ import annotations
 
+from incremental_tool.base.pattern import lazily
 from incremental_tool.model.dwarf_lines import DebugSection, tables
 from incremental_tool.model.dwarf_tree import Reader
 from incremental_tool.model.elf_object import OF_SECTION, PLACE, TYPE, VALUE
@@ -30,6 +31,9 @@ _UNTOLD = frozenset({0x01, 0x55, 0x3A, 0x58, 0x10, 0x72, 0x73, 0x74, 0x8C})
 """Attributes that say where something is in these sections: siblings, ranges, files and bases."""
 
 _LINE = 0x3B
+_NUMBERED = lazily(rb"auto:[0-9]+")
+"""What gcc calls a parameter of a lambda that has no type of its own: numbered in each compile."""
+
 _BUILT_IN = frozenset(
     b"__builtin_va_list __va_list_tag gp_offset fp_offset overflow_arg_area reg_save_area"
     b" __va_list __stack __gr_top __vr_top __gr_offs __vr_offs".split()
@@ -226,6 +230,8 @@ class _Entries:
             if value and value[0] == "address":
                 return self._place(value)
             return tuple(self._told(each) for each in value)  # type: ignore[arg-type]
+        if isinstance(value, bytes) and _NUMBERED.fullmatch(value):
+            return b"auto"
         return value
 
     def _place(self, value: tuple[object, ...]) -> tuple[object, ...]:

@@ -73,6 +73,12 @@ MADE = {
         "f(1)",
         "x = -x; y = -y;",
     ),
+    "generic lambda": (
+        "int g(int a) { auto h = [](auto b, auto c) { return b + c; }; return h(a, 2L); }\n"
+        "int f(int a) { @ return a; }",
+        "f(3) + g(4)",
+        "auto k = [](auto b) { return b; }; a = k(a) + (int)k(1.5);",
+    ),
     "new instance": (
         "int f(int a) { @ return a; }",
         "f(3)",
