@@ -22,7 +22,7 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-from function_lab import ENVIRONMENT, Lab, cpu
+from function_lab import ENVIRONMENT, Lab, cpu, must
 from real_sources import fetch
 
 from incremental_tool.model.cpp_regions import definitions_of
@@ -93,12 +93,6 @@ def measure(source: str, options: str, turns: int, folder: str, scratch: str) ->
     shutil.rmtree(place)
     medians = [statistics.median(spent) for spent in costs.values()]
     return Result(f"{source} {options}", *medians, made, differ, turns)
-
-
-def must(status: int) -> None:
-    """Stop where a compile failed: nothing was measured then."""
-    if status:
-        sys.exit("a compile failed")
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ import tempfile
 from typing import NamedTuple
 
 from function_edits import edit
-from function_lab import ENVIRONMENT, Lab, cpu
+from function_lab import ENVIRONMENT, Lab, cpu, must
 from function_rounds import places_of
 from real_sources import fetch
 
@@ -105,12 +105,6 @@ def measure(compiler: str, source: str, options: list[str], turns: int, scratch:
     label = f"{name} {compiler} {' '.join(options)}"
     full, tool = medians["full"], medians["tool"]
     return Result(label, full, medians["ccache"], based - full, first, tool, made, turns)
-
-
-def must(status: int) -> None:
-    """Stop where a compile failed: nothing was measured then."""
-    if status:
-        sys.exit("a compile failed")
 
 
 def show(results: list[Result]) -> None:

@@ -18,11 +18,10 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from typing import NamedTuple
 
-from function_lab import ENVIRONMENT, Lab, cpu
+from function_lab import ENVIRONMENT, Lab, cpu, must
 from real_sources import fetch
 
 UNITS = ("re2/parse.cc", "re2/dfa.cc", "re2/prog.cc")
@@ -87,12 +86,6 @@ def measure(
     label = f"{source} {compiler} {' '.join(options)}"
     tool, ccached = medians["tool"], medians["ccache"]
     return Result(label, medians["plain"], ccached, make, tool, made, differ, turns)
-
-
-def must(status: int) -> None:
-    """Stop where a compile failed: nothing was measured then."""
-    if status:
-        sys.exit("a compile failed")
 
 
 def show(results: list[Result]) -> None:

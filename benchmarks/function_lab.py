@@ -35,6 +35,12 @@ def cpu() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
+def must(status: int) -> None:
+    """Stop where a compile failed: nothing was measured then."""
+    if status:
+        sys.exit("a compile failed")
+
+
 class Lab:
     """One unit in one folder, which becomes the working directory; `open` begins a build."""
 

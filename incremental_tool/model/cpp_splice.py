@@ -36,6 +36,7 @@ from incremental_tool.model.elf_object import (
     TYPE,
     UNDEFINED,
     VALUE,
+    X86_64,
     RefusedObject,
 )
 from incremental_tool.model.function_splice import Composition
@@ -113,6 +114,8 @@ class _CppComposition(Composition):
 
     def take_all(self) -> None:
         """Take each function of each piece that is in no group."""
+        if self.base.machine != X86_64:
+            raise RefusedObject("function.refuse.object", "it is for another processor")
         taken: set[frozenset[bytes]] = set()
         found: set[bytes] = set()
         ours = own_functions(self.base)

@@ -11,6 +11,7 @@ from command_bench import ENVIRONMENT, Bench
 from cpp_texts import HEADS, MADE, REFUSED
 
 from incremental_tool.engine import function_compile
+from incremental_tool.model.elf_object import ElfObject
 from incremental_tool.model.object_comparison import differences
 
 if TYPE_CHECKING:
@@ -113,3 +114,35 @@ def test_what_is_more_than_one_function_is_compiled_whole(bench: Bench, name: st
     reasons = unit.refused(unit_text(text, expression, edit))
     assert reasons == [reason]
     unit.is_as_compiled_whole()
+
+
+CALLER = {
+    "g++": "struct D { ~D(); };\nvoid e(int);\nvoid f(int x) { @ }\nvoid g(int x) { D d; f(x); }\n",
+    "gcc": "void c(int *);\nvoid e(int);\nvoid f(int x) { @ }\n"
+    "void g(int x) { __attribute__((cleanup(c))) int d = x; f(d); }\n",
+}
+
+
+@pytest.mark.parametrize("compiler", CALLER)
+def test_what_a_function_throws_reaches_its_callers(compiler: str, tmp_path: Path) -> None:
+    """With exceptions a caller's code follows from the body of what it calls; without, it does not.
+
+    That is why units with exceptions are compiled whole.
+    """
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler}")
+    unit = tmp_path / ("u.cc" if compiler == "g++" else "u.c")
+    for option, alike in (("-fno-exceptions", True), ("-fexceptions", False)):
+        codes = set()
+        for body in ("", "e(x);"):
+            unit.write_text(CALLER[compiler].replace("@", body))
+            words = [compiler, "-O0", option, *BASE, "-c", "-o", "u.o", unit.name]
+            subprocess.run(words, check=True, cwd=tmp_path)
+            read = ElfObject((tmp_path / "u.o").read_bytes())
+            (section,) = [
+                at
+                for at, name in enumerate(read.section_names)
+                if name in (b".text._Z1gi", b".text.g")
+            ]
+            codes.add(read.bytes_of(section))
+        assert (len(codes) == 1) == alike
