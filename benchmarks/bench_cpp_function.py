@@ -2,8 +2,9 @@
 
 For each unit and set of options the lanes take turns: the compiler by itself, ccache (a miss), and
 the tool, whose base, cut and precompiled preamble are there already. Each turn changes one
-function in the middle of the file; every other turn adds a line to it, so that all functions
-behind it that name their lines are compiled, too, and the two kinds are told apart. CPU seconds
+function in the middle of the file; in the second half of them it gets longer by a line or two, so
+that all functions behind it that name their lines are compiled, too. What a refused edit lets go on
+behind the build, a new cut, is in the tool's figure. CPU seconds
 are user plus system time of the compiler and of this process; SCons is not in it. Every object
 is compared with a full compile by meaning (`model.object_comparison`).
 
@@ -47,13 +48,13 @@ class Result(NamedTuple):
     turns: int
 
 
-def edited(text: bytes, turn: int) -> bytes:
-    """Return the text with the function in its middle changed."""
+def edited(text: bytes, turn: int, lines: int) -> bytes:
+    """Return the text with the function in its middle changed, and longer by some lines."""
     found = definitions_of(text)
     if isinstance(found, Reason):
         sys.exit(found.sentence)
     chosen = found[len(found) // 2]
-    more = b"{ volatile int added = %d; (void)added; " % turn + b"\n" * (turn % 2)
+    more = b"{ volatile int added = %d; (void)added; " % turn + b"\n" * lines
     return text[: chosen.opened] + more + text[chosen.opened + 1 :]
 
 
@@ -69,7 +70,8 @@ def measure(source: str, options: str, turns: int, folder: str, scratch: str) ->
     costs: dict[str, list[float]] = {"plain": [], "ccache": [], "within": [], "longer": []}
     made = differ = 0
     for turn in range(-2, turns):
-        lab.write(source, text if turn == -2 else edited(text, turn + 1000))
+        lines = 1 + turn % 2 if turn >= turns // 2 else 0
+        lab.write(source, text if turn == -2 else edited(text, turn + 1000, lines))
         began = cpu()
         must(lab.compile(words, "unit.o"))
         spent = cpu() - began
@@ -79,7 +81,7 @@ def measure(source: str, options: str, turns: int, folder: str, scratch: str) ->
         began = cpu()
         must(subprocess.run(plain, check=False, env=ENVIRONMENT).returncode)
         costs["plain"].append(cpu() - began)
-        costs["longer" if turn % 2 == 0 else "within"].append(spent)
+        costs["longer" if lines else "within"].append(spent)
         made += lab.made
         whole = subprocess.run([*plain, *BASE], check=False, env=ENVIRONMENT).returncode
         must(whole)
